@@ -229,9 +229,9 @@ def item_error_from_os(error: OSError, subject: str) -> ItemError:
         subject: The file that was being written.
     """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFullError(subject, "no space is left on the device", "Free some and run again")
+        return DiskFullError(subject, "no space is left on the device", "Free some and run again.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return PermissionDeniedError(
-            subject, "may not be written", "Choose another folder with --out"
+            subject, "may not be written", "Choose another folder with --out."
         )
-    return ResourceError(subject, error.strerror or str(error), "Run again")
+    return ResourceError(subject, error.strerror or str(error), "Run again.")

@@ -1,0 +1,144 @@
+"""The ``audiokit`` program: its commands, loaded when they are called.
+
+Typing ``audiokit --help`` imports none of them, so it answers at once whatever they
+need.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import sys
+from types import TracebackType
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from audiokit import __version__
+from audiokit.errors import AudiokitError
+
+__all__ = ["COMMANDS", "app", "load_command", "run"]
+
+COMMANDS = {
+    "process": "Turn a folder of recordings into a dataset of clean speech.",
+    "normalize": "Bring files to a loudness, a peak or an RMS level.",
+    "denoise": "Take background noise away.",
+    "segment": "Find where people speak, and write labels.",
+    "features": "Extract mel, MFCC, energy and spectral features.",
+    "score": "Rate the quality of recordings, without a reference.",
+    "info": "Show what files are: format, duration, tags, loudness.",
+    "recipes": "List the recipes, or show one.",
+    "config": "Show every setting of a command and where it comes from.",
+}
+"""Every command, in the order of the help page, with its one line."""
+
+_EPILOG = "Start with: audiokit process FOLDER -o OUT. Each command has its own --help."
+
+
+def load_command(name: str) -> Any:
+    """Import one command and return it ready for parsing."""
+    module = importlib.import_module(f"audiokit.cli.{name}")
+    function = getattr(module, name)
+    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    examples = "\n\n".join(["Examples:", *module.EXAMPLES])
+    single.command(name, help=_unwrapped(function.__doc__), epilog=examples)(function)
+    command: Any = typer.main.get_command(single)
+    command.name = name
+    for parameter in command.params:
+        # Every flag has its variable, by one rule; `config` tells it once.
+        if parameter.param_type_name == "option":
+            parameter.show_envvar = False
+    return command
+
+
+def _unwrapped(text: str) -> str:
+    """Return a docstring with each paragraph on one line: the terminal wraps it."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+class _LazyGroup(TyperGroup):
+    """A group that knows its commands' names and lines, and imports what is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  the parent's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  likewise
+        if cmd_name not in COMMANDS:
+            return None
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str, Any, list[str]]:
+        # The parent suggests near names from this table alone.
+        self.commands = {name: self.get_command(ctx, name) for name in COMMANDS}
+        name, _, rest = super().resolve_command(ctx, args)
+        return str(name), load_command(str(name)), rest
+
+
+app = typer.Typer(
+    cls=_LazyGroup,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain: rendering panels takes longer than all the rest
+    pretty_exceptions_enable=False,
+    epilog=_EPILOG,
+    context_settings={"auto_envvar_prefix": "AUDIOKIT", "help_option_names": ["--help", "-h"]},
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"audiokit {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def audiokit(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version.", callback=_show_version, show_envvar=False
+        ),
+    ] = False,
+) -> None:
+    """Speech audio from the command line: files, folders and streams."""
+    del version
+    from audiokit.settings import find_config, load_toml
+
+    config = find_config()
+    if config is not None:
+        context.default_map = {
+            name: {option.replace("-", "_"): value for option, value in table.items()}
+            for name, table in load_toml(config).items()
+            if name in COMMANDS
+        }
+
+
+def run() -> None:
+    """Run the program; every end has its documented exit code and at most one line."""
+    sys.excepthook = _one_line
+    try:
+        app(prog_name="audiokit")
+    except AudiokitError as error:
+        sys.stderr.write(f"audiokit: {error}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader has what it wanted; Python must not complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _one_line(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Say an unforeseen error in one line; ``--debug`` shows the rest."""
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    if "--debug" in sys.argv:
+        sys.__excepthook__(kind, error, traceback)
+        return
+    sys.stderr.write(
+        f"audiokit: unexpected {kind.__name__}: {error}. "
+        "This is a fault of audiokit; run again with --debug and report it.\n"
+    )

@@ -1,0 +1,172 @@
+"""The only place that prints: data on stdout, talk on stderr."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from audiokit.cli.options import OutputOptions
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = ["emit_rows", "emit_text", "say", "show_progress"]
+
+Row = Mapping[str, Any]
+
+
+def emit_text(text: str) -> None:
+    """Write data that is text already to stdout."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def say(message: str, output: OutputOptions) -> None:
+    """Write one line of talk to stderr, unless the user asked for quiet."""
+    if not output.quiet:
+        sys.stderr.write(f"audiokit: {message}\n")
+
+
+def emit_rows(
+    rows: Iterable[Row], output: OutputOptions, *, schema: str, summary: Row | None = None
+) -> None:
+    """Write rows to stdout in the format the user asked for; a table by default.
+
+    Args:
+        rows: One mapping per item, JSON types only; taken one by one where the format
+            allows.
+        output: What the user asked for.
+        schema: Name and version of the rows, for JSON.
+        summary: Facts about all of them, for JSON; may be filled while rows are taken.
+    """
+    writer = {"json": _emit_json, "jsonl": _emit_jsonl, "csv": _emit_csv, "table": _emit_table}
+    writer[output.kind or "table"](rows, schema, summary)
+
+
+def _emit_json(rows: Iterable[Row], schema: str, summary: Row | None) -> None:
+    sys.stdout.write(f'{{"schema": {json.dumps(schema)}, "rows": [')
+    separator = "\n"
+    for row in rows:
+        sys.stdout.write(separator + json.dumps(_finite(row), ensure_ascii=False))
+        separator = ",\n"
+    sys.stdout.write("\n]")
+    if summary is not None:
+        sys.stdout.write(f', "summary": {json.dumps(_finite(summary), ensure_ascii=False)}')
+    sys.stdout.write("}\n")
+
+
+def _emit_jsonl(rows: Iterable[Row], schema: str, summary: Row | None) -> None:
+    del schema, summary  # one row a line, nothing else
+    for row in rows:
+        sys.stdout.write(json.dumps(_finite(row), ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+
+def _emit_csv(rows: Iterable[Row], schema: str, summary: Row | None) -> None:
+    del schema, summary
+    # The header comes first but needs every row: failed rows have fewer columns.
+    flat = [dict(_flattened(row)) for row in rows]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _columns(flat), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    sys.stdout.write(text.getvalue())
+
+
+def _emit_table(rows: Iterable[Row], schema: str, summary: Row | None) -> None:
+    del schema, summary
+    from rich.console import Console
+    from rich.table import Table
+
+    flat = [dict(_flattened(row)) for row in rows]
+    if not flat:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    columns = _columns(flat)
+    for column in columns:
+        numeric = all(isinstance(row.get(column), int | float | None) for row in flat)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in flat:
+        table.add_row(*(_cell(row.get(column)) for column in columns))
+    console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=False)
+    if not console.is_terminal:
+        console.width = 10_000  # a pipe has no width; nothing is cut
+    with console.capture() as captured:
+        console.print(table)
+    sys.stdout.write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _columns(rows: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _flattened(row: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in row.items():
+        if isinstance(value, Mapping):
+            yield from _flattened(value, f"{prefix}{name}.")
+        elif isinstance(value, list | tuple):
+            yield prefix + name, "; ".join(str(item) for item in value)
+        else:
+            yield prefix + name, value
+
+
+def _finite(value: Any) -> Any:
+    """Return `value` with NaN and infinity as null: JSON has neither."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def show_progress(
+    rows: Iterable[dict[str, Any]], total: int, output: OutputOptions
+) -> Iterator[dict[str, Any]]:
+    """Yield rows, drawing on a terminal how far the run is and when it will end."""
+    if output.quiet or not sys.stderr.isatty():
+        yield from rows
+        return
+    audio_s = failed = 0.0
+    with _progress() as progress:
+        task = progress.add_task("", total=total, failed=0, speed="")
+        for row in rows:
+            audio_s += row.get("duration_s") or 0.0
+            failed += row.get("status") == "failed"
+            elapsed_s = progress.tasks[0].elapsed or 1e-9
+            progress.update(
+                task, advance=1, failed=int(failed), speed=f"{audio_s / elapsed_s:,.0f}"
+            )
+            yield row
+
+
+def _progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[failed]} failed"),
+        TextColumn("{task.fields[speed]} audio-h/h"),
+        TimeRemainingColumn(),
+        console=Console(file=sys.stderr),
+        transient=True,
+    )

@@ -1,0 +1,180 @@
+"""Options that commands share, declared once.
+
+A command names a whole group in its signature (``output: OutputOptions``); `command`
+unfolds the group into single options for Typer and folds the values again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import logging
+import sys
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import typer
+
+from audiokit.errors import AudiokitError, InterruptedRunError
+
+__all__ = ["BatchOptions", "OutputOptions", "Sources", "command"]
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        help="Files, folders, quoted globs, URLs, @list.txt, or - for audio on stdin.",
+        show_default=False,
+    ),
+]
+_BATCH, _OUTPUT = "Running", "Reporting"
+
+
+def _option(*names: str, panel: str, help_text: str, **more: Any) -> Any:
+    return typer.Option(*names, rich_help_panel=panel, help=help_text, **more)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """How a command reports: data on stdout, talk on stderr."""
+
+    format: Annotated[
+        Literal["table", "json", "jsonl", "csv"] | None,
+        _option("--format", panel=_OUTPUT, help_text="What to print on stdout."),
+    ] = None
+    json: Annotated[bool, _option("--json", panel=_OUTPUT, help_text="Same as --format json.")] = (
+        False
+    )
+    quiet: Annotated[
+        bool, _option("--quiet", "-q", panel=_OUTPUT, help_text="Only errors on stderr.")
+    ] = False
+    verbose: Annotated[
+        int, _option("--verbose", "-v", panel=_OUTPUT, help_text="Say more; -vv all.", count=True)
+    ] = 0
+    debug: Annotated[bool, _option("--debug", panel=_OUTPUT, help_text="Show tracebacks.")] = False
+
+    @property
+    def kind(self) -> str | None:
+        """The format asked for, if any."""
+        return "json" if self.json else self.format
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """How a run over many files goes."""
+
+    jobs: Annotated[
+        int,
+        _option("--jobs", "-j", panel=_BATCH, help_text="Worker processes; 0: one a core.", min=0),
+    ] = 0
+    backend: Annotated[
+        Literal["loky", "threading"],
+        _option("--backend", panel=_BATCH, help_text="Processes (loky) or threads."),
+    ] = "loky"
+    timeout_s: Annotated[
+        float,
+        _option(
+            "--timeout-s", panel=_BATCH, help_text="Seconds a file may take; 0: no end.", min=0
+        ),
+    ] = 600.0
+    memory_mb: Annotated[
+        int,
+        _option(
+            "--memory-mb", panel=_BATCH, help_text="Megabytes a file may take; 0: no cap.", min=0
+        ),
+    ] = 2000
+    retries: Annotated[
+        int,
+        _option(
+            "--retries", panel=_BATCH, help_text="Further tries after a passing fault.", min=0
+        ),
+    ] = 1
+    min_duration_s: Annotated[
+        float, _option("--min-duration-s", panel=_BATCH, help_text="Shorter files fail.", min=0)
+    ] = 0.0
+    max_duration_s: Annotated[
+        float, _option("--max-duration-s", panel=_BATCH, help_text="Longer files fail.", min=0)
+    ] = 86400.0
+    include: Annotated[
+        list[str] | None,
+        _option("--include", panel=_BATCH, help_text="Only names like this, as '*.wav'."),
+    ] = None
+    raw_format: Annotated[
+        str | None,
+        _option(
+            "--raw-format", panel=_BATCH, help_text="Format of headerless files: s16le:16000:1."
+        ),
+    ] = None
+    dry_run: Annotated[
+        bool, _option("--dry-run", panel=_BATCH, help_text="Say what would be done; do nothing.")
+    ] = False
+    fail_fast: Annotated[
+        bool, _option("--fail-fast", panel=_BATCH, help_text="Stop at the first failure.")
+    ] = False
+    overwrite: Annotated[
+        bool, _option("--overwrite", panel=_BATCH, help_text="Do again what is done.")
+    ] = False
+
+
+_GROUPS = (OutputOptions, BatchOptions)
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Make a function a command: unfold option groups, turn errors into exit codes."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    signature = inspect.signature(function)
+    groups = {name: hint for name, hint in hints.items() if hint in _GROUPS}
+    parameters = []
+    for name, parameter in signature.parameters.items():
+        if name in groups:
+            parameters += _unfolded(groups[name])
+        else:
+            parameters.append(
+                parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+            )
+
+    @functools.wraps(function)
+    def call(**values: Any) -> None:
+        folded = {
+            name: kind(**{f.name: values.pop(f.name) for f in dataclasses.fields(kind)})
+            for name, kind in groups.items()
+        }
+        output = next(item for item in folded.values() if isinstance(item, OutputOptions))
+        _configure_logging(output)
+        _run_to_exit_code(functools.partial(function, **values, **folded), debug=output.debug)
+
+    call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # Typer reads it
+    call.__annotations__ = {item.name: item.annotation for item in parameters}
+    return call
+
+
+def _unfolded(kind: type[Any]) -> list[inspect.Parameter]:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=hints[field.name],
+        )
+        for field in dataclasses.fields(kind)
+    ]
+
+
+def _run_to_exit_code(call: Callable[[], None], *, debug: bool) -> None:
+    try:
+        call()
+    except KeyboardInterrupt:
+        sys.stderr.write("audiokit: interrupted.\n")
+        raise typer.Exit(InterruptedRunError.exit_code) from None
+    except AudiokitError as error:
+        if debug:
+            raise
+        sys.stderr.write(f"audiokit: {error}\n")
+        raise typer.Exit(error.exit_code) from None
+
+
+def _configure_logging(output: OutputOptions) -> None:
+    level = logging.ERROR if output.quiet else logging.WARNING - 10 * output.verbose
+    logging.basicConfig(level=max(level, logging.DEBUG), format="audiokit: %(message)s")

@@ -1,0 +1,232 @@
+"""How every command over files runs: one file, a pipe, or folders of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
+
+import typer
+
+from audiokit.cli.console import emit_rows, say, show_progress
+from audiokit.cli.options import BatchOptions, OutputOptions
+from audiokit.errors import SettingError
+
+if TYPE_CHECKING:
+    from audiokit.batch.folder import FolderRun
+    from audiokit.recipe import Recipe
+
+__all__ = ["Container", "audio_tables", "prepare_report", "run_folder", "run_recipe"]
+
+Container = Annotated[
+    Literal["wav", "flac", "ogg", "opus", "mp3", "m4a"] | None,
+    typer.Option(help="Write this kind of file; the source's kind if not given."),
+]
+Row = dict[str, Any]
+# Source names that we can write as they are; any other becomes WAV.
+_KEPT = {
+    ".wav": "wav", ".flac": "flac", ".ogg": "ogg", ".oga": "ogg", ".opus": "opus",
+    ".mp3": "mp3", ".m4a": "m4a", ".mp4": "m4a",
+}  # fmt: skip
+
+
+def audio_tables(container: str | None, out: str) -> dict[str, Any]:
+    """Return the ``write`` table of a command whose result is audio."""
+    if container is None and out == "-":
+        container = "wav"
+    return {"audio": {} if container is None else {"container": container}}
+
+
+def run_recipe(
+    sources: Sequence[str],
+    recipe: Recipe,
+    *,
+    out: str | None,
+    command: str,
+    batch: BatchOptions,
+    output: OutputOptions,
+    extensions: Mapping[str, str] | None = None,
+) -> None:
+    """Run sources through a recipe and report.
+
+    Args:
+        sources: As the user gave them.
+        recipe: What to do.
+        out: Folder, audio file, ``-`` for stdout, or None to report only.
+        command: The command's name.
+        batch: How the run goes.
+        output: How it reports.
+        extensions: File name extensions by kind, where they differ from the usual.
+
+    Raises:
+        AudiokitError: As documented for each exit code.
+    """
+    recipe.check()
+    if list(sources) == ["-"] or out == "-" or _is_one_file(sources, out):
+        _run_one(sources, recipe, out=out, command=command, batch=batch, output=output)
+        return
+    from audiokit.batch.folder import FolderRun
+    from audiokit.files.raw import parse_raw_format
+    from audiokit.jobs.process import Limits, ProcessJob
+
+    folder = Path(out) if out is not None else None
+    job = ProcessJob(
+        recipe,
+        Limits(batch.min_duration_s, batch.max_duration_s),
+        out=folder,
+        raw=parse_raw_format(batch.raw_format) if batch.raw_format else None,
+    )
+    kinds = _kinds(recipe, extensions or {}) if folder is not None else {}
+    run = FolderRun(
+        _find(sources, batch, folder),
+        job,
+        out=folder,
+        kinds=kinds,
+        fingerprint=f"{command}:{recipe.fingerprint()}",
+        settings=_batch_settings(batch),
+    )
+    run_folder(run, command=command, batch=batch, output=output)
+
+
+def prepare_report(sources: Sequence[str], job: Any, *, batch: BatchOptions) -> FolderRun:
+    """Return a run that reads its sources and writes nothing.
+
+    Args:
+        sources: As the user gave them.
+        job: Called with each item.
+        batch: How the run goes.
+    """
+    from audiokit.batch.folder import FolderRun
+
+    found = _find(sources, batch, None)
+    return FolderRun(
+        found, job, out=None, kinds={}, fingerprint="", settings=_batch_settings(batch)
+    )
+
+
+def run_folder(
+    run: FolderRun, *, command: str, batch: BatchOptions, output: OutputOptions
+) -> None:
+    """Run a prepared run, with progress, rows and a closing summary.
+
+    Args:
+        run: What to run.
+        command: The command's name.
+        batch: How the run goes.
+        output: How it reports.
+    """
+    for collision in run.collisions:
+        say(str(collision), output)
+    schema = f"audiokit.{command}/1"
+    if batch.dry_run:
+        emit_rows(run.plan_rows(), output, schema=schema)
+        return
+    rows: Iterator[Row] = show_progress(run.rows(), run.total, output)
+    # A run that writes a manifest has its data there; others report on stdout.
+    if run.out is None or output.kind is not None:
+        emit_rows(run.in_order(rows), output, schema=schema, summary=run.summary)
+    else:
+        for _ in rows:
+            pass
+    _close_with_summary(run, output)
+
+
+def _close_with_summary(run: FolderRun, output: OutputOptions) -> None:
+    for failure in run.failures():
+        sys.stderr.write(f"audiokit: failed: {failure}\n")
+    say(run.sentence(), output)
+    if run.has_failures:
+        raise typer.Exit(1)
+
+
+def _find(sources: Sequence[str], batch: BatchOptions, out: Path | None) -> Iterator[Any]:
+    from audiokit.files.find import find_sources
+
+    return find_sources(
+        sources, include=tuple(batch.include or ()), list_stream=sys.stdin, exclude=out
+    )
+
+
+def _batch_settings(batch: BatchOptions) -> Any:
+    from audiokit.batch.plan import BatchSettings
+
+    return BatchSettings(
+        jobs=batch.jobs,
+        backend=batch.backend,
+        timeout_s=batch.timeout_s or None,
+        memory_mb=batch.memory_mb or None,
+        retries=batch.retries,
+        fail_fast=batch.fail_fast,
+        overwrite=batch.overwrite,
+    )
+
+
+def _kinds(recipe: Recipe, extensions: Mapping[str, str]) -> dict[str, tuple[str, Any]]:
+    """Return folder and extension of each kind of file that the recipe writes."""
+    kinds: dict[str, tuple[str, Any]] = {}
+    if "audio" in recipe.writes:
+        given = recipe.writes["audio"]["container"]
+        kinds["audio"] = ("audio", _kept if given.origin == "default" else given.value)
+    for kind, extension in (("segments", "json"), ("features", "npz")):
+        if kind in recipe.writes:
+            kinds[kind] = (kind, extensions.get(kind, extension))
+    # A command with one kind of result needs no folder for it.
+    if len(kinds) == 1:
+        return {kind: ("", extension) for kind, (_, extension) in kinds.items()}
+    return kinds
+
+
+def _kept(suffix: str) -> str:
+    return _KEPT.get(suffix.lower(), "wav")
+
+
+def _is_one_file(sources: Sequence[str], out: str | None) -> bool:
+    return (
+        out is not None
+        and len(sources) == 1
+        and Path(out).suffix.lower() in _KEPT
+        and not Path(out).is_dir()
+        and Path(sources[0]).is_file()
+    )
+
+
+def _run_one(
+    sources: Sequence[str],
+    recipe: Recipe,
+    *,
+    out: str | None,
+    command: str,
+    batch: BatchOptions,
+    output: OutputOptions,
+) -> None:
+    """Run one stream or file to one stream or file, without a manifest."""
+    import tempfile
+
+    from audiokit.files.raw import parse_raw_format
+    from audiokit.jobs.process import Limits, ProcessTask, process_file
+
+    if len(sources) != 1:
+        raise SettingError("out", out, "a folder for more than one source")
+    if sources[0] == "-" and out is not None and out != "-" and not Path(out).suffix:
+        raise SettingError("out", out, "a file name or - when the source is -")
+    target: Path | BinaryIO | None = None
+    if out is not None:
+        target = sys.stdout.buffer if out == "-" else Path(out)
+    if isinstance(target, Path) and target.exists() and not batch.overwrite:
+        raise SettingError("out", out, "a new file", "Add --overwrite to replace it.")
+    source: str | BinaryIO = sys.stdin.buffer if sources[0] == "-" else sources[0]
+    with tempfile.TemporaryDirectory(prefix="audiokit-") as scratch:
+        task = ProcessTask(
+            source,
+            {} if target is None else {"audio": target},
+            name="stdin" if sources[0] == "-" else sources[0],
+            scratch=Path(scratch),
+            raw=parse_raw_format(batch.raw_format) if batch.raw_format else None,
+        )
+        row = process_file(task, recipe, Limits(batch.min_duration_s, batch.max_duration_s))
+    row = {"source": task.name, "status": "ok", "error": None, **row}
+    if out is None or (output.kind is not None and out != "-"):
+        emit_rows([row], output, schema=f"audiokit.{command}/1")
+    for warning in row["warnings"]:
+        say(f"{task.name}: {warning}", output)

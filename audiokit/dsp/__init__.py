@@ -1,0 +1,1 @@
+"""Signal primitives that every domain shares: NumPy only."""

@@ -1,0 +1,1 @@
+"""Reading, writing and finding: the only place that opens audio files."""

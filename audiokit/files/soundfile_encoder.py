@@ -1,0 +1,125 @@
+"""FLAC, Ogg Vorbis and Opus by libsndfile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiokit.errors import ResourceError, SettingError
+from audiokit.files.encoder import Encoder
+from audiokit.files.ogg_serial import FixedSerialOutput
+from audiokit.files.output import Output
+from audiokit.files.quantise import Quantiser
+from audiokit.stage import Block, StreamFormat
+
+if TYPE_CHECKING:
+    from audiokit.files.write import WriteSettings
+
+__all__ = ["SoundfileEncoder"]
+
+# What libvorbis' qualities 0 to 1 come to, for stereo at 44.1 kHz, in bit/s.
+_VORBIS_BPS = [64e3, 80e3, 96e3, 112e3, 128e3, 160e3, 192e3, 224e3, 256e3, 320e3, 500e3]
+_VORBIS_DEFAULT_QUALITY = 0.5
+# libsndfile maps its compression level, 1 to 0, to this range, per channel.
+_OPUS_LOWEST_BPS, _OPUS_HIGHEST_BPS = 6e3, 256e3
+_OPUS_DEFAULT_BPS = 32e3
+
+
+class SoundfileEncoder(Encoder):
+    """Write FLAC, Ogg Vorbis or Opus; decoding gives back as many samples as went in.
+
+    Args:
+        output: Where to; FLAC needs one that can seek.
+        fmt: Format of the stream.
+        settings: Container, depth, dither, bit rate.
+        tags: Written as Vorbis comments.
+    """
+
+    def __init__(
+        self,
+        output: Output,
+        fmt: StreamFormat,
+        settings: WriteSettings,
+        tags: Mapping[str, str],
+    ) -> None:
+        self._output = output
+        self._quantiser: Quantiser | None = None
+        self._shift = 0
+        if settings.container == "flac":
+            bit_depth = int(settings.bit_depth)
+            self._quantiser = Quantiser(
+                bit_depth, dither=settings.dither, seed=settings.dither_seed
+            )
+            # libsndfile takes the upper bits of its integers.
+            self._shift = 32 - bit_depth
+        self._file = self._open(fmt, settings)
+        for name, text in tags.items():
+            setattr(self._file, "tracknumber" if name == "track" else name, text)
+
+    def _open(self, fmt: StreamFormat, settings: WriteSettings) -> Any:
+        import soundfile
+
+        kinds = {"ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS")}
+        container, codec = kinds.get(settings.container, ("FLAC", f"PCM_{settings.bit_depth}"))
+        is_ogg = container == "OGG"
+        try:
+            return soundfile.SoundFile(
+                FixedSerialOutput(self._output) if is_ogg else self._output,
+                "w",
+                samplerate=fmt.sample_rate,
+                channels=fmt.channels,
+                format=container,
+                subtype=codec,
+                compression_level=_compression_level(fmt, settings) if is_ogg else None,
+            )
+        except soundfile.SoundFileError as error:
+            self._output.check()
+            expected = f"a stream that {settings.container} holds"
+            raise SettingError("format", fmt, expected, "Write wav.") from error
+
+    def encode(self, run: Block) -> None:
+        import soundfile
+
+        samples: Any = np.clip(run, -1.0, 1.0)
+        if self._quantiser is not None:
+            samples = self._quantiser.quantise(run) << self._shift
+            self.n_clipped = self._quantiser.n_clipped
+        try:
+            self._file.write(samples)
+        except (soundfile.SoundFileError, AssertionError) as error:
+            # soundfile asserts that libsndfile wrote all, which it does not on a full disk.
+            self._output.check()
+            raise ResourceError(self._output.path, "could not be encoded", "Run again") from error
+
+    def finish(self) -> None:
+        import soundfile
+
+        try:
+            self._file.close()
+        except soundfile.SoundFileError as error:
+            self._output.check()
+            raise ResourceError(self._output.path, "could not be ended", "Run again") from error
+
+    def abandon(self) -> None:
+        import soundfile
+
+        try:
+            self._file.close()
+        except soundfile.SoundFileError:
+            # It is thrown away; that it could not be completed is why, or does not matter.
+            return
+
+
+def _compression_level(fmt: StreamFormat, settings: WriteSettings) -> float:
+    """Return what libsndfile calls so, 0 (best) to 1, for the bit rate asked for."""
+    bitrate_bps = settings.bitrate_bps
+    if settings.container == "opus":
+        channel_bps = _OPUS_DEFAULT_BPS if bitrate_bps is None else bitrate_bps / fmt.channels
+        span_bps = _OPUS_HIGHEST_BPS - _OPUS_LOWEST_BPS
+        return float(np.clip((_OPUS_HIGHEST_BPS - channel_bps) / span_bps, 0.0, 1.0))
+    if bitrate_bps is None:
+        return 1.0 - _VORBIS_DEFAULT_QUALITY
+    like_stereo_bps = bitrate_bps * (44100 / fmt.sample_rate) * (2 / fmt.channels)
+    return 1.0 - float(np.interp(like_stereo_bps, _VORBIS_BPS, np.linspace(0.0, 1.0, 11)))

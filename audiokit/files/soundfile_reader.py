@@ -1,0 +1,120 @@
+"""Decoding by libsndfile: WAV, AIFF, FLAC, Ogg and thirty more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from audiokit.errors import CorruptError, EmptyError, FormatError
+from audiokit.files.info import AudioInfo, Decoder, believable_format
+from audiokit.files.source import ByteSource
+from audiokit.files.tags import clean_tags, has_damage
+from audiokit.stage import Block
+
+__all__ = ["open_with_soundfile"]
+
+# Over all channels. After each read soundfile seeks to where it is, and in FLAC that
+# costs a decoded frame: few, large reads.
+_PIECE_VALUES = 131_072
+_UNRECOGNISED = 1
+# SF_ERR_UNSUPPORTED_ENCODING, and libsndfile's internal "unimplemented format".
+_UNKNOWN_CODEC = frozenset({4, 18})
+# What libsndfile says of a FLAC or MP3 stream that states no length.
+_LENGTH_UNKNOWN = 2**63 - 1
+_BIT_DEPTHS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+_BIT_DEPTHS |= {f"ALAC_{depth}": depth for depth in (16, 20, 24, 32)}
+
+
+def open_with_soundfile(source: ByteSource) -> Decoder | None:
+    """Open a source and decode its first samples.
+
+    Returns:
+        The decoder, or None where libsndfile does not know the format.
+
+    Raises:
+        SourceError: It knows the format, but nothing comes out.
+    """
+    file = _open(source)
+    if file is None:
+        return None
+    fmt = believable_format(source.path, file.samplerate, file.channels)
+    metadata = file.copy_metadata()
+    info = AudioInfo(
+        path=source.path,
+        container=file.format.lower(),
+        codec=file.subtype.lower(),
+        sample_rate=fmt.sample_rate,
+        channels=fmt.channels,
+        n_samples=file.frames if 0 <= file.frames < _LENGTH_UNKNOWN else None,
+        bit_depth=_BIT_DEPTHS.get(file.subtype),
+        tags=clean_tags(metadata),
+    )
+    warnings = ["metadata is damaged"] if has_damage(metadata) else []
+    pieces = _pieces(file, warnings)
+    first = next(pieces, None)
+    if first is None:
+        file.close()
+        raise _nothing_came(info)
+    return Decoder(info, _chained(first, pieces), warnings, file.close)
+
+
+def _open(source: ByteSource) -> Any:
+    import soundfile
+
+    source.rewind()
+    descriptor = source.descriptor()
+    # By descriptor where there is one: libsndfile then reads without calling Python.
+    target = source if descriptor is None else descriptor
+    try:
+        return soundfile.SoundFile(target, closefd=False)
+    except soundfile.LibsndfileError as error:
+        if error.code == _UNRECOGNISED:
+            return None
+        # A FLAC file has one codec; there it is the header that makes no sense.
+        if error.code in _UNKNOWN_CODEC and source.head[:4] != b"fLaC":
+            problem = "holds audio in a codec that no reader here knows"
+            raise FormatError(source.path, problem, "Export it as WAV or FLAC") from error
+        raise CorruptError(source.path, "header is damaged", "Export the file again") from error
+    except (ValueError, RuntimeError) as error:
+        # soundfile passes a few absurd headers on to code of its own, which trips.
+        raise CorruptError(source.path, "header is damaged", "Export the file again") from error
+
+
+def _nothing_came(info: AudioInfo) -> CorruptError | EmptyError:
+    if info.n_samples:
+        problem = f"claims {info.n_samples} samples, none could be decoded"
+        return CorruptError(info.path, problem, "Fetch or export the file again")
+    return EmptyError(info.path, "holds no samples", "Fetch or export the file again")
+
+
+def _chained(first: Block, rest: Iterator[Block]) -> Iterator[Block]:
+    yield first
+    yield from rest
+
+
+def _pieces(file: Any, warnings: list[str]) -> Iterator[Block]:
+    import soundfile
+
+    most_samples = max(_PIECE_VALUES // file.channels, 1)
+    n_read = 0
+    while True:
+        # libsndfile does not say how far it got before an error. What it did not write
+        # is still NaN, so the good samples of a damaged piece are not lost.
+        n_samples = max(min(most_samples, file.frames - n_read), 1)
+        piece = np.full((n_samples, file.channels), np.nan, np.float32)
+        try:
+            piece = file.read(out=piece)
+        except (soundfile.SoundFileError, ValueError, RuntimeError):
+            unwritten = np.isnan(piece[:, -1])
+            piece = piece[: int(unwritten.argmax()) if unwritten.any() else None]
+            stopped_s = (n_read + len(piece)) / file.samplerate
+            warnings.append(f"decoding stopped at {stopped_s:.3f} s: the data is damaged")
+            if len(piece):
+                yield piece
+            return
+        if not len(piece):
+            return
+        n_read += len(piece)
+        yield piece

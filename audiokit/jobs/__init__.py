@@ -1,0 +1,1 @@
+"""One use case per file: a path and settings in, a row out; nothing is printed."""

@@ -1,0 +1,198 @@
+"""Where the last pass of a recipe ends: audio, segments, features and scores."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+
+from audiokit.errors import SettingError
+from audiokit.files.atomic import replacing
+from audiokit.files.npz import NpzWriter
+from audiokit.files.write import AudioWriter, WriteSettings, container_of, open_writer
+from audiokit.recipe import Recipe
+from audiokit.stage import Block, StreamFormat
+
+if TYPE_CHECKING:
+    from audiokit.features.extractor import FeatureExtractor
+    from audiokit.files.read import AudioReader
+    from audiokit.jobs.process import ProcessTask
+    from audiokit.vad.segments import Segment
+
+__all__ = ["Sink", "open_sinks"]
+
+
+class Sink(ABC):
+    """Takes the blocks of the last pass and writes one kind of result."""
+
+    @abstractmethod
+    def write(self, block: Block) -> None:
+        """Take the next block."""
+
+    def finish(self) -> None:  # noqa: B027  a sink with nothing to end leaves it so
+        """End the stream."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the row says about this result."""
+        return {}
+
+
+class _AudioSink(Sink):
+    def __init__(self, writer: AudioWriter) -> None:
+        self._writer = writer
+
+    def write(self, block: Block) -> None:
+        self._writer.write(block)
+
+
+class _SegmentSink(Sink):
+    """Finds speech; writes one label file if there is a place for it."""
+
+    def __init__(self, fmt: StreamFormat, settings: Any, name: str, target: Path | None) -> None:
+        from audiokit.vad.detector import SpeechDetector
+
+        self._fmt, self._name, self._target = fmt, name, target
+        self._detector = SpeechDetector(fmt, settings)
+        self._segments: list[Segment] = []
+        self._n_samples = 0
+
+    def write(self, block: Block) -> None:
+        self._n_samples += len(block)
+        self._segments += self._detector.process(block)
+
+    def finish(self) -> None:
+        from audiokit.vad.formats import format_segments
+
+        self._segments += self._detector.flush()
+        if self._target is None:
+            return
+        kind = self._target.suffix.removeprefix(".").lower()
+        text = format_segments(
+            self._segments,
+            kind=kind,
+            uri=self._name,
+            duration_s=self._fmt.seconds(self._n_samples),
+        )
+        with replacing(self._target) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def facts(self) -> dict[str, Any]:
+        duration_s = self._fmt.seconds(self._n_samples)
+        speech_s = sum(segment.end_s - segment.start_s for segment in self._segments)
+        facts: dict[str, Any] = {
+            "n_segments": len(self._segments),
+            "speech_s": round(speech_s, 3),
+            "speech_ratio": round(speech_s / duration_s, 4) if duration_s else None,
+        }
+        if self._target is None:
+            facts["segments"] = [[segment.start_s, segment.end_s] for segment in self._segments]
+        return facts
+
+
+class _FeatureSink(Sink):
+    """Extracts features; one array per family, with its column names."""
+
+    def __init__(self, extractor: FeatureExtractor, writer: NpzWriter) -> None:
+        self._extractor, self._writer = extractor, writer
+        self._n_frames = 0
+
+    def write(self, block: Block) -> None:
+        self._append(self._extractor.process(block))
+
+    def finish(self) -> None:
+        import numpy as np
+
+        self._append(self._extractor.flush())
+        for family, place in self._extractor.families.items():
+            names = np.array(self._extractor.columns[place])
+            self._writer.set(f"{family}_columns", names)
+        first_s = self._extractor.frame_time_s(0)
+        self._writer.set("first_frame_s", np.array(first_s))
+        self._writer.set("hop_s", np.array(self._extractor.hop_s))
+
+    def _append(self, rows: Any) -> None:
+        import numpy as np
+
+        self._n_frames += len(rows)
+        for family, place in self._extractor.families.items():
+            self._writer.append(family, np.ascontiguousarray(rows[:, place]))
+
+    def facts(self) -> dict[str, Any]:
+        return {"n_frames": self._n_frames}
+
+
+class _ScoreSink(Sink):
+    def __init__(self, fmt: StreamFormat, settings: Any) -> None:
+        from audiokit.quality.meter import QualityMeter
+
+        self._meter = QualityMeter(fmt, settings)
+
+    def write(self, block: Block) -> None:
+        self._meter.update(block)
+
+    def facts(self) -> dict[str, Any]:
+        return {f"score_{name}": value for name, value in self._meter.result().to_row().items()}
+
+
+@contextmanager
+def open_sinks(
+    task: ProcessTask, recipe: Recipe, fmt: StreamFormat, reader: AudioReader
+) -> Iterator[list[Sink]]:
+    """Open every result that the recipe writes and the task has a place for.
+
+    Results appear under their names when the context ends well, and not at all when it
+    ends in an error.
+
+    Args:
+        task: Where results go.
+        recipe: What to write.
+        fmt: Format of the last pass.
+        reader: Whose tags the audio inherits.
+    """
+    with ExitStack() as stack:
+        sinks: list[Sink] = []
+        if "scores" in recipe.writes:
+            sinks.append(_ScoreSink(fmt, recipe.write_settings("scores")))
+        if "segments" in recipe.writes:
+            target = _as_path(task.outputs.get("segments"))
+            settings = recipe.write_settings("segments")
+            sinks.append(_SegmentSink(fmt, settings, task.name, target))
+        features = _as_path(task.outputs.get("features"))
+        if "features" in recipe.writes and features is not None:
+            from audiokit.features.extractor import FeatureExtractor
+
+            extractor = FeatureExtractor(fmt, recipe.write_settings("features"))
+            writer = stack.enter_context(NpzWriter(features, task.scratch))
+            sinks.append(_FeatureSink(extractor, writer))
+        if "audio" in recipe.writes and "audio" in task.outputs:
+            place = task.outputs["audio"]
+            settings = _audio_settings(recipe, place, reader.info.bit_depth)
+            audio = open_writer(place, fmt, settings, tags=reader.info.tags)
+            sinks.append(_AudioSink(stack.enter_context(audio)))
+        yield sinks
+
+
+def _audio_settings(
+    recipe: Recipe, target: Path | BinaryIO, source_bit_depth: int | None
+) -> WriteSettings:
+    """Return how to write: the container by the target's name, the depth as it was.
+
+    Where the recipe names a depth, that wins.
+    """
+    settings: WriteSettings = recipe.write_settings("audio")
+    if isinstance(target, Path):
+        settings = replace(settings, container=container_of(target))
+    if recipe.writes["audio"]["bit_depth"].origin != "default":
+        return settings
+    deepest: Literal[24, 32] = 32 if settings.container == "wav" else 24
+    depths: dict[int | None, Literal[24, 32]] = {24: 24, 32: deepest}
+    return replace(settings, bit_depth=depths.get(source_bit_depth, 16))
+
+
+def _as_path(target: Path | BinaryIO | None) -> Path | None:
+    if target is None or isinstance(target, Path):
+        return target
+    raise SettingError("out", "a stream", "a folder for anything but audio")

@@ -1,0 +1,356 @@
+"""Recipes: an ordered list of stages with their settings, and what to write.
+
+A recipe is a TOML file::
+
+    description = "What it is for."
+
+    [[stage]]
+    use = "highpass"
+    cutoff_hz = 80
+
+    [write.audio]
+    container = "flac"
+
+A preset is a recipe by name: one of the package's, or a file in the user's
+``recipes`` folder.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import audiokit
+from audiokit.errors import SettingError
+from audiokit.settings import (
+    Origin,
+    Resolved,
+    build_settings,
+    load_toml,
+    resolve,
+    suggestion,
+    user_folder,
+)
+from audiokit.stage import Processor, StreamFormat, TwoPass
+
+__all__ = [
+    "STAGES",
+    "WRITES",
+    "Recipe",
+    "StageKind",
+    "StageSpec",
+    "load_recipe",
+    "recipe_names",
+    "recipe_path",
+]
+
+SHIPPED = Path(__file__).parent / "recipes"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StageKind:
+    """What a recipe's word stands for.
+
+    Args:
+        module: Where the stage lives; imported when a recipe uses it.
+        name: Its class, built as ``name(fmt, settings)``.
+        settings: Its settings class, in the same module.
+        summary: One line for people.
+        runs_live: False for what must hear the whole stream first.
+    """
+
+    module: str
+    name: str
+    settings: str
+    summary: str
+    runs_live: bool = True
+
+    def settings_type(self) -> type[Any]:
+        """Return the settings dataclass."""
+        kind: type[Any] = getattr(importlib.import_module(self.module), self.settings)
+        return kind
+
+    def factory(self) -> Any:
+        """Return the stage's class."""
+        return getattr(importlib.import_module(self.module), self.name)
+
+
+STAGES: Mapping[str, StageKind] = {
+    "channels": StageKind(
+        "audiokit.dsp.channels", "ChannelMixer", "ChannelSettings", "Mix or pick channels."
+    ),
+    "resample": StageKind(
+        "audiokit.files.resample",
+        "Resampler",
+        "ResampleSettings",
+        "Change the sample rate.",
+        runs_live=False,
+    ),
+    "highpass": StageKind(
+        "audiokit.dsp.filters", "Highpass", "HighpassSettings", "Remove rumble below a frequency."
+    ),
+    "lowpass": StageKind(
+        "audiokit.dsp.filters", "Lowpass", "LowpassSettings", "Remove what is above a frequency."
+    ),
+    "denoise": StageKind(
+        "audiokit.denoise.denoiser", "Denoiser", "DenoiseSettings", "Take away background noise."
+    ),
+    "noisereduce": StageKind(
+        "audiokit.denoise.noisereduce_engine",
+        "NoisereduceEngine",
+        "NoisereduceSettings",
+        "Take away background noise with the noisereduce package.",
+        runs_live=False,
+    ),
+    "loudness": StageKind(
+        "audiokit.loudness.normalize",
+        "LoudnessNormalizer",
+        "LoudnessSettings",
+        "Bring the whole file to a loudness, below a true-peak ceiling.",
+        runs_live=False,
+    ),
+    "peak": StageKind(
+        "audiokit.loudness.normalize",
+        "PeakNormalizer",
+        "PeakSettings",
+        "Bring the highest sample to a level.",
+        runs_live=False,
+    ),
+    "rms": StageKind(
+        "audiokit.loudness.normalize",
+        "RmsNormalizer",
+        "RmsSettings",
+        "Bring the mean power to a level.",
+        runs_live=False,
+    ),
+    "gain": StageKind("audiokit.loudness.gain", "Gain", "GainSettings", "Turn up or down."),
+    "limiter": StageKind(
+        "audiokit.loudness.limiter",
+        "TruePeakLimiter",
+        "LimiterSettings",
+        "Keep true peaks below a ceiling.",
+    ),
+}
+"""Every word that may follow ``use =``."""
+
+WRITES: Mapping[str, tuple[str, str]] = {
+    "audio": ("audiokit.files.write", "WriteSettings"),
+    "segments": ("audiokit.vad.detector", "DetectorSettings"),
+    "features": ("audiokit.features.extractor", "FeatureSettings"),
+    "scores": ("audiokit.quality.meter", "QualitySettings"),
+}
+"""Every table under ``[write]`` and the settings it takes."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StageSpec:
+    """One stage of a recipe, and every setting with its origin."""
+
+    use: str
+    resolved: Mapping[str, Resolved]
+
+    def settings(self) -> Any:
+        """Return the stage's settings object.
+
+        Raises:
+            SettingError: A value has the wrong type or range.
+        """
+        return build_settings(
+            STAGES[self.use].settings_type(), _plain(self.resolved), where=self.use
+        )
+
+    def build(self, fmt: StreamFormat) -> Processor | TwoPass[Any]:
+        """Return the stage for a stream of this format."""
+        stage: Processor | TwoPass[Any] = STAGES[self.use].factory()(fmt, self.settings())
+        return stage
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recipe:
+    """An ordered list of stages, and what to write.
+
+    Args:
+        name: How it was asked for.
+        description: One line for people.
+        stages: In order.
+        writes: Settings, with origins, of each thing to write: ``audio``, ``segments``,
+            ``features``, ``scores``.
+    """
+
+    name: str
+    description: str
+    stages: tuple[StageSpec, ...]
+    writes: Mapping[str, Mapping[str, Resolved]]
+
+    def write_settings(self, what: str) -> Any:
+        """Return the settings object of one thing to write.
+
+        Raises:
+            SettingError: A value has the wrong type or range.
+        """
+        return build_settings(_write_type(what), _plain(self.writes[what]), where=f"write.{what}")
+
+    def check(self) -> None:
+        """Build every settings object once, so that mistakes show before any work.
+
+        Raises:
+            SettingError: A value has the wrong type or range.
+        """
+        for stage in self.stages:
+            stage.settings()
+        for what in self.writes:
+            self.write_settings(what)
+
+    def rows(self) -> Iterator[tuple[str, Any, Origin]]:
+        """Yield every setting: its dotted name, value and origin."""
+        for stage in self.stages:
+            for name, resolved in stage.resolved.items():
+                yield f"{stage.use}.{name}", resolved.value, resolved.origin
+        for what, table in self.writes.items():
+            for name, resolved in table.items():
+                yield f"write.{what}.{name}", resolved.value, resolved.origin
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that decides the output: settings and version.
+
+        Stage order counts; names and descriptions do not.
+        """
+        content = [
+            audiokit.__version__,
+            [[stage.use, dataclasses.asdict(stage.settings())] for stage in self.stages],
+            {what: dataclasses.asdict(self.write_settings(what)) for what in sorted(self.writes)},
+        ]
+        text = json.dumps(content, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def make_recipe(
+    name: str,
+    tables: Mapping[str, Any],
+    *,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    defaults: Mapping[str, Mapping[str, Any]] | None = None,
+    override_origin: Origin = "flag",
+) -> Recipe:
+    """Return a recipe from its tables.
+
+    Args:
+        name: What to call it.
+        tables: As read from TOML: ``description``, ``stage`` (a list), ``write``.
+        overrides: Settings by stage (or ``write.audio`` …) that beat the recipe's.
+        defaults: Settings by stage that the recipe's beat: ``[stage.NAME]`` tables of
+            ``audiokit.toml``.
+        override_origin: Where the overrides came from.
+
+    Raises:
+        SettingError: An unknown stage, table or setting.
+    """
+    unknown = set(tables) - {"description", "stage", "write"}
+    if unknown:
+        word = min(unknown)
+        raise SettingError(f"{name}.{word}", tables[word], "description, stage or write")
+    overrides, defaults = dict(overrides or {}), defaults or {}
+
+    def layered(place: str, kind: type[Any], given: Mapping[str, Any]) -> dict[str, Resolved]:
+        layers: dict[Origin, Mapping[str, Any]] = {
+            override_origin: overrides.pop(place, {}),
+            "recipe": given,
+            "audiokit.toml": defaults.get(place, {}),
+        }
+        known = {field.name for field in dataclasses.fields(kind)}
+        for values in layers.values():
+            for word in set(values) - known:
+                hint = suggestion(word, known)
+                raise SettingError(f"{place}.{word}", values[word], f"a setting of {place}", hint)
+        return resolve(kind, layers)
+
+    stages = tuple(
+        StageSpec(use, layered(use, STAGES[use].settings_type(), given))
+        for use, given in _stage_tables(name, tables.get("stage", []))
+    )
+    writes = {
+        what: layered(f"write.{what}", _write_type(what), given)
+        for what, given in tables.get("write", {}).items()
+    }
+    if overrides:
+        place = min(overrides)
+        known = [stage.use for stage in stages] + [f"write.{what}" for what in writes]
+        raise SettingError("set", place, f"a stage of recipe {name}", suggestion(place, known))
+    return Recipe(name, str(tables.get("description", "")), stages, writes)
+
+
+def load_recipe(
+    name: str,
+    *,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    defaults: Mapping[str, Mapping[str, Any]] | None = None,
+    override_origin: Origin = "flag",
+) -> Recipe:
+    """Return a recipe by name, or from the TOML file of that path.
+
+    Args:
+        name: A shipped recipe, one of the user's, or a path ending in ``.toml``.
+        overrides: See `make_recipe`.
+        defaults: See `make_recipe`.
+        override_origin: See `make_recipe`.
+
+    Raises:
+        SettingError: There is no such recipe, or it is not valid.
+    """
+    path = recipe_path(name)
+    return make_recipe(
+        path.stem,
+        load_toml(path),
+        overrides=overrides,
+        defaults=defaults,
+        override_origin=override_origin,
+    )
+
+
+def recipe_path(name: str) -> Path:
+    """Return the file of a recipe by name or path.
+
+    Raises:
+        SettingError: There is none.
+    """
+    if name.endswith(".toml"):
+        if not Path(name).is_file():
+            raise SettingError("recipe", name, "an existing file")
+        return Path(name)
+    known = recipe_names()
+    if name not in known:
+        raise SettingError("recipe", name, "a recipe or a .toml file", suggestion(name, known))
+    return known[name]
+
+
+def recipe_names() -> dict[str, Path]:
+    """Return every recipe by name; the user's own win over the package's."""
+    folders: Sequence[Path] = (SHIPPED, user_folder() / "recipes")
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
+
+
+def _plain(resolved: Mapping[str, Resolved]) -> dict[str, Any]:
+    return {name: item.value for name, item in resolved.items() if item.origin != "default"}
+
+
+def _write_type(what: str) -> type[Any]:
+    if what not in WRITES:
+        raise SettingError("write", what, "something to write", suggestion(what, WRITES))
+    module, name = WRITES[what]
+    kind: type[Any] = getattr(importlib.import_module(module), name)
+    return kind
+
+
+def _stage_tables(recipe: str, tables: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    for table in tables:
+        given = dict(table)
+        use = given.pop("use", None)
+        if use not in STAGES:
+            hint = suggestion(str(use), STAGES)
+            raise SettingError(f"{recipe}.stage.use", use, "the name of a stage", hint)
+        yield use, given

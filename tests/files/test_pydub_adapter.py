@@ -1,0 +1,35 @@
+"""AudioSegment in and out."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from audiokit.files.pydub_adapter import from_audio_segment, to_audio_segment
+from audiokit.stage import StreamFormat
+
+with warnings.catch_warnings():
+    # pydub's own: old regular expressions, audioop, and that no ffmpeg is on the path.
+    warnings.simplefilter("ignore")
+    from pydub import AudioSegment
+
+RAMP = np.arange(-9000, 9000, 3, dtype=np.int16).reshape(-1, 2)
+
+
+def test_a_segment_survives_the_round_trip_to_the_bit():
+    segment = AudioSegment(RAMP.tobytes(), sample_width=2, frame_rate=22_050, channels=2)
+    fmt, block = from_audio_segment(segment)
+    assert fmt == StreamFormat(22_050, 2)
+    np.testing.assert_array_equal(block, RAMP / np.float32(32768))
+    assert to_audio_segment(block, fmt) == segment
+
+
+@pytest.mark.parametrize(("width_bytes", "kind"), [(1, "<i1"), (4, "<i4")])
+def test_other_widths_have_the_same_full_scale(width_bytes, kind):
+    lowest, half = -(2 ** (8 * width_bytes - 1)), 2 ** (8 * width_bytes - 2)
+    data = np.array([lowest, 0, half], kind).tobytes()
+    segment = AudioSegment(data, sample_width=width_bytes, frame_rate=8000, channels=1)
+    _, block = from_audio_segment(segment)
+    np.testing.assert_array_equal(block[:, 0], [-1.0, 0.0, 0.5])

@@ -2,7 +2,7 @@
 
 A stage joins by one line in a list of builders::
 
-    PROCESSORS = {"gain": lambda fmt: Gain(fmt, gain_db=6.0)}
+    PROCESSORS = {"gain": lambda fmt: Gain(fmt, GainSettings(6.0))}
 
     @pytest.mark.parametrize(("check", "build"), contract_params(PROCESSOR_CHECKS, PROCESSORS))
     def test_processor(check, build):

@@ -7,22 +7,62 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audiokit.denoise.denoiser import Denoiser
+from audiokit.denoise.noisereduce_engine import NoisereduceEngine
+from audiokit.dsp.channels import ChannelMixer, ChannelSettings
+from audiokit.dsp.filters import Highpass, HighpassSettings, Lowpass, LowpassSettings
+from audiokit.features import FAMILY_NAMES, FeatureExtractor, FeatureSettings
+from audiokit.files.resample import Resampler, ResampleSettings
+from audiokit.loudness.gain import Gain, GainSettings
+from audiokit.loudness.level import LevelMeter
+from audiokit.loudness.limiter import LimiterSettings, TruePeakLimiter
+from audiokit.loudness.meter import LoudnessMeter
+from audiokit.loudness.normalize import LoudnessNormalizer, LoudnessSettings
+from audiokit.loudness.true_peak import TruePeakMeter
+from audiokit.quality import QualityMeter
 from audiokit.stage import Chain, StreamFormat
 from audiokit.testing import (
     ANALYZER_CHECKS,
     METER_CHECKS,
     PROCESSOR_CHECKS,
     contract_params,
+    measure,
     render,
     speechlike,
     split_at,
 )
+from audiokit.vad.detector import SpeechDetector
 
 PROCESSORS = {
     "empty chain": lambda fmt: Chain(fmt, []),
+    "denoise": Denoiser,
+    "noisereduce": NoisereduceEngine,
+    "channels to mono": ChannelMixer,
+    "channels to stereo": lambda fmt: ChannelMixer(fmt, ChannelSettings("stereo")),
+    "high-pass": Highpass,
+    "high-pass of order 5": lambda fmt: Highpass(fmt, HighpassSettings(40.0, order=5)),
+    "low-pass": lambda fmt: Lowpass(fmt, LowpassSettings(cutoff_hz=3900.0)),
+    "low-pass that stands aside": lambda fmt: Lowpass(fmt, LowpassSettings(cutoff_hz=30000.0)),
+    "gain": lambda fmt: Gain(fmt, GainSettings(6.0)),
+    "limiter": lambda fmt: TruePeakLimiter(fmt, LimiterSettings(ceiling_dbtp=-12.0)),
+    "normalizer that limits": lambda fmt: LoudnessNormalizer(
+        fmt, LoudnessSettings(target_lufs=-14.0, ceiling_dbtp=-9.0)
+    ).build(measure(LoudnessMeter(fmt), [speechlike(fmt, 1.0)])),
+    "resample": Resampler,
+    "resample upward": lambda fmt: Resampler(fmt, ResampleSettings(48000, "very-high")),
+    "resample quickly": lambda fmt: Resampler(fmt, ResampleSettings(11025, "quick")),
 }
-ANALYZERS = {}
-METERS = {}
+ANALYZERS = {
+    "speech": SpeechDetector,
+    "features": FeatureExtractor,
+    "every feature": lambda fmt: FeatureExtractor(fmt, FeatureSettings(families=FAMILY_NAMES)),
+}
+METERS = {
+    "loudness": LoudnessMeter,
+    "level": LevelMeter,
+    "true peak": TruePeakMeter,
+    "quality": QualityMeter,
+}
 
 
 @pytest.mark.parametrize(("check", "build"), contract_params(PROCESSOR_CHECKS, PROCESSORS))

@@ -1,0 +1,1 @@
+"""Any job over any number of files: in parallel, isolated, resumable."""

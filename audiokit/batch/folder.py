@@ -1,0 +1,151 @@
+"""A run over folders: sources found, outputs planned, rows gathered, a manifest written."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from audiokit.batch.journal import Journal
+from audiokit.batch.manifest import write_manifest
+from audiokit.batch.plan import BatchSettings, Item
+from audiokit.batch.run import run_batch
+from audiokit.batch.summary import Tally
+from audiokit.errors import NothingToDoError
+from audiokit.files.find import Source
+from audiokit.files.plan import plan_outputs
+from audiokit.jobs.process import content_hash
+
+__all__ = ["FolderRun"]
+
+Row = dict[str, Any]
+STATE_FOLDER = ".audiokit"
+
+
+class FolderRun:
+    """One job over many sources.
+
+    Args:
+        sources: What was found; all of it is listed before work starts, so that
+            collisions of output names are known.
+        job: Called with each item; its payload is the source's path and the relative
+            paths of its outputs by kind.
+        out: Folder for outputs, manifest and journal, or None to report only.
+        kinds: Folder and extension of each kind of output; an extension may be a
+            function of the source's.
+        fingerprint: Changes when settings or versions change the result.
+        settings: How the run goes.
+
+    Raises:
+        NothingToDoError: No source was found.
+        ItemError: The output folder cannot be made.
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        job: Callable[[Item], Row],
+        *,
+        out: Path | None,
+        kinds: Mapping[str, tuple[str, Any]],
+        fingerprint: str,
+        settings: BatchSettings,
+    ) -> None:
+        self.out, self._job, self._fingerprint = out, job, fingerprint
+        self._settings = settings
+        plan = plan_outputs(list(sources), kinds)
+        self._planned, self.collisions = plan.planned, plan.collisions
+        if not self._planned:
+            raise NothingToDoError("no recordings were found. Name files, or a folder of some.")
+        self.total = len(self._planned)
+        self.tally = Tally()
+
+    def plan_rows(self) -> Iterator[Row]:
+        """Yield what a run would read and write, doing nothing."""
+        for planned in self._planned:
+            outputs = {kind: str(path) for kind, path in planned.outputs.items()}
+            yield {"source": planned.source.path, **outputs}
+
+    def rows(self) -> Iterator[Row]:
+        """Run, and yield one row per source as it ends; then write the manifest."""
+        if self.out is None:
+            yield from self._rows(None)
+            return
+        with Journal(self.out / STATE_FOLDER, content_hash=_content_hash_of) as journal:
+            yield from self._rows(journal)
+            keys = [planned.source.path for planned in self._planned]
+            write_manifest(self.out, lambda: map(_ordered, journal.rows_in_order(keys)))
+
+    def _rows(self, journal: Journal | None) -> Iterator[Row]:
+        rows = run_batch(
+            self._job, self._items(), self._settings, journal=journal, tally=self.tally
+        )
+        return map(_ordered, rows)
+
+    def in_order(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield rows in the order of the sources, whatever order they ended in."""
+        waiting: dict[str, Row] = {}
+        keys = (planned.source.path for planned in self._planned)
+        expected = next(keys, None)
+        for row in rows:
+            waiting[row["source"]] = row
+            while expected in waiting:
+                yield waiting.pop(expected)
+                expected = next(keys, None)
+        for key in itertools.chain([expected], keys):
+            if key in waiting:
+                yield waiting.pop(key)
+
+    @property
+    def summary(self) -> Row:
+        """Counts of the run so far."""
+        return self.tally.to_row()
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether any source failed."""
+        return self.tally.failed > 0
+
+    def failures(self) -> Iterator[str]:
+        """Yield one sentence for each failed source."""
+        yield from self.tally.failures
+
+    def sentence(self) -> str:
+        """Return the run in one sentence."""
+        return self.tally.sentence()
+
+    def _items(self) -> Iterator[Item]:
+        for planned in self._planned:
+            outputs = {kind: str(path) for kind, path in planned.outputs.items()}
+            yield Item(
+                key=planned.source.path,
+                payload=(planned.source.path, outputs),
+                fingerprint=self._fingerprint,
+                stamp=_stamp(planned.source.path),
+                outputs=tuple(str((self.out or Path()) / path) for path in outputs.values()),
+            )
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None  # a URL, or gone: the job will say
+    return status.st_size, status.st_mtime_ns
+
+
+def _content_hash_of(item: Item) -> str:
+    path, _ = item.payload
+    return content_hash(path) or ""
+
+
+def _ordered(row: Row) -> Row:
+    """Return a row with the columns everyone looks for in front."""
+    first = {
+        "source": row.get("key"),
+        "status": row.get("status"),
+        "error": row.get("error"),
+        "error_type": row.get("error_type"),
+    }
+    return first | {name: value for name, value in row.items() if name not in {*first, "key"}}

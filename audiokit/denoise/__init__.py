@@ -1,0 +1,1 @@
+"""Taking background noise away: our own denoiser, and adapters to packages."""

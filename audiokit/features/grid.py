@@ -1,0 +1,107 @@
+"""Where frames lie in a stream, and cutting a stream into them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["GROUP_FRAMES", "FrameCutter", "FrameGrid"]
+
+GROUP_FRAMES = 256
+"""Most frames handled at once: few calls, and the temporaries stay in cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameGrid:
+    """A frame rule: frame ``i`` is centred on sample ``i * hop_samples``.
+
+    The stream is continued with zeros on both sides, so that the first frame is centred
+    on the first sample (librosa's ``center=True, pad_mode="constant"``).
+
+    Args:
+        sample_rate: Of the stream, in Hz.
+        window_samples: Length of the analysis window.
+        hop_samples: From one frame to the next; at most `window_samples`.
+        n_fft: Length of the transform; at least `window_samples`.
+    """
+
+    sample_rate: int
+    window_samples: int
+    hop_samples: int
+    n_fft: int
+
+    @property
+    def lead_samples(self) -> int:
+        """How far the window of a frame begins before the frame's centre."""
+        # librosa centres the window in the transform and the transform on the sample;
+        # where the lengths differ in parity, this keeps its choice.
+        return self.n_fft // 2 - (self.n_fft - self.window_samples) // 2
+
+    @property
+    def bins_hz(self) -> NDArray[np.float64]:
+        """Centre frequency of each bin in Hz, ``(n_fft // 2 + 1,)``."""
+        spacing_hz = self.sample_rate / self.n_fft
+        return np.arange(self.n_fft // 2 + 1, dtype=np.float64) * spacing_hz
+
+    def n_frames(self, n_samples: int) -> int:
+        """Return how many frames a stream of so many samples has; none if it is empty."""
+        return 1 + n_samples // self.hop_samples if n_samples else 0
+
+    def time_s(self, frame: int) -> float:
+        """Return the time in seconds of a frame's centre."""
+        return frame * self.hop_samples / self.sample_rate
+
+
+class FrameCutter:
+    """Cut a mono stream into overlapping frames, in groups of at most `GROUP_FRAMES`.
+
+    A group never crosses a multiple of `GROUP_FRAMES` in the count of frames since the
+    start of the stream.
+
+    Args:
+        grid: The frame rule.
+    """
+
+    def __init__(self, grid: FrameGrid) -> None:
+        self.grid = grid
+        self._held = np.zeros(grid.lead_samples, np.float32)
+        self._n_samples = 0
+        self._next = 0
+
+    def push(self, mono: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Take samples ``(samples,)``; yield the frames that are now whole.
+
+        Yields:
+            The first frame's number and a read-only view ``(frames, window_samples)``.
+        """
+        self._n_samples += len(mono)
+        yield from self._cut(mono)
+
+    def finish(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield the frames that need the zeros after the end of the stream."""
+        remaining = self.grid.n_frames(self._n_samples) - self._next
+        if remaining > 0:
+            needed = (remaining - 1) * self.grid.hop_samples + self.grid.window_samples
+            yield from self._cut(np.zeros(needed - len(self._held), np.float32))
+
+    def _cut(self, mono: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        window, hop = self.grid.window_samples, self.grid.hop_samples
+        held = np.concatenate([self._held, mono])
+        if len(held) < window:
+            self._held = held
+            return
+        # What sliding_window_view would give, at a tenth of its cost for a live block.
+        n_frames = 1 + (len(held) - window) // hop
+        (step,) = held.strides
+        frames = np.ndarray((n_frames, window), np.float32, held, 0, (hop * step, step))
+        frames.flags.writeable = False
+        self._held = held[n_frames * hop :].copy()
+        first, self._next = self._next, self._next + n_frames
+        start = first
+        while start < self._next:
+            stop = min(self._next, (start // GROUP_FRAMES + 1) * GROUP_FRAMES)
+            yield start, frames[start - first : stop - first]
+            start = stop

@@ -1,0 +1,1 @@
+"""How loud speech is, and making it as loud as it should be."""

@@ -1,0 +1,1 @@
+"""Where people speak: detectors, segments and their label formats."""

@@ -150,7 +150,7 @@ class ItemError(AudiokitError):
     Args:
         subject: The file, as the user named it.
         problem: What is wrong, as a clause: ``"sample rate is 3 Hz, expected …"``.
-        hint: What to do next.
+        hint: What to do next, with or without its full stop.
     """
 
     def __init__(self, subject: str, problem: str, hint: str = "") -> None:
@@ -158,7 +158,8 @@ class ItemError(AudiokitError):
         self.subject, self.problem, self.hint = subject, problem, hint
 
     def __str__(self) -> str:
-        return f"{self.subject}: {self.problem}. {self.hint}".rstrip()
+        fact = f"{self.subject}: {self.problem.rstrip('.')}."
+        return f"{fact} {self.hint.rstrip('.')}." if self.hint else fact
 
 
 class SourceError(ItemError):

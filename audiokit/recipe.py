@@ -32,6 +32,7 @@ from audiokit.settings import (
     Resolved,
     build_settings,
     load_toml,
+    pick,
     resolve,
     suggestion,
     user_folder,
@@ -39,12 +40,14 @@ from audiokit.settings import (
 from audiokit.stage import Processor, StreamFormat, TwoPass
 
 __all__ = [
+    "FORMATS",
     "STAGES",
     "WRITES",
     "Recipe",
     "StageKind",
     "StageSpec",
     "load_recipe",
+    "make_recipe",
     "recipe_names",
     "recipe_path",
 ]
@@ -146,6 +149,12 @@ WRITES: Mapping[str, tuple[str, str]] = {
 }
 """Every table under ``[write]`` and the settings it takes."""
 
+FORMATS: Mapping[str, tuple[str, ...]] = {
+    "segments": ("json", "csv", "rttm", "textgrid", "txt", "srt"),
+    "features": ("npz", "parquet"),
+}
+"""The kinds of file that ``format =`` may name; ``txt`` is Audacity's label track."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StageSpec:
@@ -193,7 +202,26 @@ class Recipe:
         Raises:
             SettingError: A value has the wrong type or range.
         """
-        return build_settings(_write_type(what), _plain(self.writes[what]), where=f"write.{what}")
+        values = _plain(self.writes[what])
+        values.pop("format", None)
+        return build_settings(_write_type(what), values, where=f"write.{what}")
+
+    def formats(self, what: str) -> tuple[str, ...]:
+        """Return the kinds of file in which one thing is written; none for the others.
+
+        Raises:
+            SettingError: There is no such kind of file.
+        """
+        if what not in FORMATS:
+            return ()
+        value = self.writes[what]["format"].value
+        names = value.split(",") if isinstance(value, str) else value
+        formats = tuple(dict.fromkeys(name.strip() for name in names))
+        for name in formats:
+            if name not in FORMATS[what]:
+                rule = " or ".join(FORMATS[what])
+                raise SettingError(f"write.{what}.format", name, rule)
+        return formats
 
     def check(self) -> None:
         """Build every settings object once, so that mistakes show before any work.
@@ -205,6 +233,7 @@ class Recipe:
             stage.settings()
         for what in self.writes:
             self.write_settings(what)
+            self.formats(what)
 
     def rows(self) -> Iterator[tuple[str, Any, Origin]]:
         """Yield every setting: its dotted name, value and origin."""
@@ -224,6 +253,7 @@ class Recipe:
             audiokit.__version__,
             [[stage.use, dataclasses.asdict(stage.settings())] for stage in self.stages],
             {what: dataclasses.asdict(self.write_settings(what)) for what in sorted(self.writes)},
+            {what: self.formats(what) for what in sorted(self.writes)},
         ]
         text = json.dumps(content, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -256,25 +286,32 @@ def make_recipe(
         raise SettingError(f"{name}.{word}", tables[word], "description, stage or write")
     overrides, defaults = dict(overrides or {}), defaults or {}
 
-    def layered(place: str, kind: type[Any], given: Mapping[str, Any]) -> dict[str, Resolved]:
+    def layered(
+        place: str, kind: type[Any], given: Mapping[str, Any], default_format: str | None = None
+    ) -> dict[str, Resolved]:
         layers: dict[Origin, Mapping[str, Any]] = {
             override_origin: overrides.pop(place, {}),
             "recipe": given,
             "audiokit.toml": defaults.get(place, {}),
         }
         known = {field.name for field in dataclasses.fields(kind)}
+        if default_format is not None:
+            known.add("format")
         for values in layers.values():
             for word in set(values) - known:
                 hint = suggestion(word, known)
                 raise SettingError(f"{place}.{word}", values[word], f"a setting of {place}", hint)
-        return resolve(kind, layers)
+        resolved = resolve(kind, layers)
+        if default_format is not None:
+            resolved["format"] = pick("format", layers, default_format)
+        return resolved
 
     stages = tuple(
         StageSpec(use, layered(use, STAGES[use].settings_type(), given))
         for use, given in _stage_tables(name, tables.get("stage", []))
     )
     writes = {
-        what: layered(f"write.{what}", _write_type(what), given)
+        what: layered(f"write.{what}", _write_type(what), given, FORMATS.get(what, (None,))[0])
         for what, given in tables.get("write", {}).items()
     }
     if overrides:

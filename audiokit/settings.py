@@ -25,6 +25,7 @@ __all__ = [
     "find_config",
     "load_toml",
     "parse_assignments",
+    "pick",
     "resolve",
     "suggestion",
     "user_folder",
@@ -116,16 +117,18 @@ def resolve(kind: type[Any], layers: Mapping[Origin, Mapping[str, Any]]) -> dict
         kind: A settings dataclass whose fields all have defaults.
         layers: Values by origin, the strongest first.
     """
-    resolved = {}
-    for field in dataclasses.fields(kind):
-        value: Any = _default_of(field)
-        origin: Origin = "default"
-        for layer, values in layers.items():
-            if field.name in values:
-                value, origin = values[field.name], layer
-                break
-        resolved[field.name] = Resolved(value, origin)
-    return resolved
+    return {
+        field.name: pick(field.name, layers, _default_of(field))
+        for field in dataclasses.fields(kind)
+    }
+
+
+def pick(name: str, layers: Mapping[Origin, Mapping[str, Any]], default: Any) -> Resolved:
+    """Return the value of the strongest layer that has one, or the default."""
+    for origin, values in layers.items():
+        if name in values:
+            return Resolved(values[name], origin)
+    return Resolved(default, "default")
 
 
 def build_settings(kind: type[T], values: Mapping[str, Any], *, where: str) -> T:

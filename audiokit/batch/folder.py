@@ -98,11 +98,6 @@ class FolderRun:
                 yield waiting.pop(key)
 
     @property
-    def summary(self) -> Row:
-        """Counts of the run so far."""
-        return self.tally.to_row()
-
-    @property
     def has_failures(self) -> bool:
         """Whether any source failed."""
         return self.tally.failed > 0

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from audiokit.batch.journal import append_line, encode_record
 from audiokit.batch.plan import Item, Job, failed_row, finished_row
 from audiokit.batch.watch import Slot
-from audiokit.errors import ItemError, OutOfMemoryError, SourceError
+from audiokit.errors import AudiokitError, ItemError, OutOfMemoryError, SourceError
 
 __all__ = [
     "ChunkResult",
@@ -160,6 +160,10 @@ def _attempt(job: Job, item: Item, desk: Desk) -> tuple[bytes | None, str | None
         except ItemError as error:
             if not (left and _is_transient(error)):
                 return encode_record(item, failed_row(item, error)), None
+        except AudiokitError as error:
+            # A setting that does not fit this recording, say.
+            shown = ItemError(item.key, str(error).rstrip("."))
+            return encode_record(item, failed_row(item, shown, type(error).__name__)), None
         # The row boundary: whatever a job does, it costs its own row only.
         except (Exception, SystemExit) as error:  # noqa: BLE001
             if not (left and _is_transient(error)):

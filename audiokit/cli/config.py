@@ -8,7 +8,7 @@ import typer
 
 from audiokit.cli.app import COMMANDS, load_command
 from audiokit.cli.console import emit_rows
-from audiokit.cli.options import OutputOptions, command
+from audiokit.cli.options import RowOptions, command
 from audiokit.errors import SettingError
 from audiokit.settings import Origin, find_config, load_toml, parse_assignments, suggestion
 
@@ -30,7 +30,7 @@ def config(
         str | None, typer.Option("--recipe", "-r", help="Also show this recipe's settings.")
     ] = None,
     *,
-    output: OutputOptions,
+    output: RowOptions,
 ) -> None:
     """Show every setting of a command and where it comes from.
 

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from audiokit.cli.options import OutputOptions
@@ -32,7 +32,12 @@ def say(message: str, output: OutputOptions) -> None:
 
 
 def emit_rows(
-    rows: Iterable[Row], output: OutputOptions, *, schema: str, summary: Row | None = None
+    rows: Iterable[Row],
+    output: OutputOptions,
+    *,
+    schema: str,
+    summary: Callable[[], Row] | None = None,
+    columns: Sequence[str] = (),
 ) -> None:
     """Write rows to stdout in the format the user asked for; a table by default.
 
@@ -41,13 +46,20 @@ def emit_rows(
             allows.
         output: What the user asked for.
         schema: Name and version of the rows, for JSON.
-        summary: Facts about all of them, for JSON; may be filled while rows are taken.
+        summary: Gives facts about all of them, for JSON; asked after the last row.
+        columns: What a table shows, where all would be too much for a person.
     """
-    writer = {"json": _emit_json, "jsonl": _emit_jsonl, "csv": _emit_csv, "table": _emit_table}
-    writer[output.kind or "table"](rows, schema, summary)
+    if output.kind == "json":
+        _emit_json(rows, schema, summary)
+    elif output.kind == "jsonl":
+        _emit_jsonl(rows)
+    elif output.kind == "csv":
+        _emit_csv(rows)
+    else:
+        _emit_table(rows, columns)
 
 
-def _emit_json(rows: Iterable[Row], schema: str, summary: Row | None) -> None:
+def _emit_json(rows: Iterable[Row], schema: str, summary: Callable[[], Row] | None) -> None:
     sys.stdout.write(f'{{"schema": {json.dumps(schema)}, "rows": [')
     separator = "\n"
     for row in rows:
@@ -55,19 +67,17 @@ def _emit_json(rows: Iterable[Row], schema: str, summary: Row | None) -> None:
         separator = ",\n"
     sys.stdout.write("\n]")
     if summary is not None:
-        sys.stdout.write(f', "summary": {json.dumps(_finite(summary), ensure_ascii=False)}')
+        sys.stdout.write(f', "summary": {json.dumps(_finite(summary()), ensure_ascii=False)}')
     sys.stdout.write("}\n")
 
 
-def _emit_jsonl(rows: Iterable[Row], schema: str, summary: Row | None) -> None:
-    del schema, summary  # one row a line, nothing else
+def _emit_jsonl(rows: Iterable[Row]) -> None:
     for row in rows:
         sys.stdout.write(json.dumps(_finite(row), ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
 
-def _emit_csv(rows: Iterable[Row], schema: str, summary: Row | None) -> None:
-    del schema, summary
+def _emit_csv(rows: Iterable[Row]) -> None:
     # The header comes first but needs every row: failed rows have fewer columns.
     flat = [dict(_flattened(row)) for row in rows]
     text = io.StringIO()
@@ -77,27 +87,29 @@ def _emit_csv(rows: Iterable[Row], schema: str, summary: Row | None) -> None:
     sys.stdout.write(text.getvalue())
 
 
-def _emit_table(rows: Iterable[Row], schema: str, summary: Row | None) -> None:
-    del schema, summary
+def _emit_table(rows: Iterable[Row], shown: Sequence[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     flat = [dict(_flattened(row)) for row in rows]
-    if not flat:
-        return
+    columns = [
+        name
+        for name in _columns(flat)
+        if (not shown or name in shown) and any(row.get(name) not in (None, "") for row in flat)
+    ]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    columns = _columns(flat)
-    for column in columns:
-        numeric = all(isinstance(row.get(column), int | float | None) for row in flat)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for name in columns:
+        is_number = all(isinstance(row.get(name), int | float | None) for row in flat)
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for row in flat:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
-    console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=False)
+        table.add_row(*(_cell(row.get(name)) for name in columns))
+    console = Console(file=sys.stdout, highlight=False, markup=False)
     if not console.is_terminal:
-        console.width = 10_000  # a pipe has no width; nothing is cut
+        console.width = 10_000  # a pipe has no width: nothing is folded
     with console.capture() as captured:
         console.print(table)
-    sys.stdout.write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
+    lines = [line.rstrip() for line in captured.get().splitlines()]
+    sys.stdout.write("".join(f"{line}\n" for line in lines if line))
 
 
 def _cell(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from audiokit.cli.options import BatchOptions, OutputOptions, Sources, command
+from audiokit.cli.options import BatchOptions, RowOptions, Sources, command
 from audiokit.cli.run import Container, audio_tables, run_recipe
 from audiokit.recipe import make_recipe
 
@@ -27,7 +27,7 @@ def denoise(
     container: Container = None,
     *,
     batch: BatchOptions,
-    output: OutputOptions,
+    output: RowOptions,
 ) -> None:
     """Take background noise away.
 

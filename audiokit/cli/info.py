@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.cli.options import BatchOptions, OutputOptions, Sources, command
+from audiokit.cli.options import BatchOptions, RowOptions, Sources, command
 from audiokit.cli.run import prepare_report, run_folder
 
 EXAMPLES = (
@@ -23,7 +23,7 @@ def info(
     ] = False,
     *,
     batch: BatchOptions,
-    output: OutputOptions,
+    output: RowOptions,
 ) -> None:
     """Show what files are: format, duration, tags, loudness.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.cli.options import BatchOptions, OutputOptions, Sources, command
+from audiokit.cli.options import BatchOptions, RowOptions, Sources, command
 from audiokit.cli.run import Container, audio_tables, run_recipe
 from audiokit.errors import SettingError
 from audiokit.recipe import make_recipe
@@ -33,7 +33,7 @@ def normalize(
     container: Container = None,
     *,
     batch: BatchOptions,
-    output: OutputOptions,
+    output: RowOptions,
 ) -> None:
     """Bring files to a loudness, a peak or an RMS level.
 

@@ -19,7 +19,7 @@ import typer
 
 from audiokit.errors import AudiokitError, InterruptedRunError
 
-__all__ = ["BatchOptions", "OutputOptions", "Sources", "command"]
+__all__ = ["BatchOptions", "OutputOptions", "RowOptions", "Sources", "command"]
 
 Sources = Annotated[
     list[str],
@@ -39,13 +39,9 @@ def _option(*names: str, panel: str, help_text: str, **more: Any) -> Any:
 class OutputOptions:
     """How a command reports: data on stdout, talk on stderr."""
 
-    format: Annotated[
-        Literal["table", "json", "jsonl", "csv"] | None,
-        _option("--format", panel=_OUTPUT, help_text="What to print on stdout."),
-    ] = None
-    json: Annotated[bool, _option("--json", panel=_OUTPUT, help_text="Same as --format json.")] = (
-        False
-    )
+    json: Annotated[
+        bool, _option("--json", panel=_OUTPUT, help_text="Print the rows as JSON on stdout.")
+    ] = False
     quiet: Annotated[
         bool, _option("--quiet", "-q", panel=_OUTPUT, help_text="Only errors on stderr.")
     ] = False
@@ -53,6 +49,21 @@ class OutputOptions:
         int, _option("--verbose", "-v", panel=_OUTPUT, help_text="Say more; -vv all.", count=True)
     ] = 0
     debug: Annotated[bool, _option("--debug", panel=_OUTPUT, help_text="Show tracebacks.")] = False
+
+    @property
+    def kind(self) -> str | None:
+        """The format asked for, if any."""
+        return "json" if self.json else None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RowOptions(OutputOptions):
+    """How a command reports whose rows come in any format."""
+
+    format: Annotated[
+        Literal["table", "json", "jsonl", "csv"] | None,
+        _option("--format", panel=_OUTPUT, help_text="How to print the rows on stdout."),
+    ] = None
 
     @property
     def kind(self) -> str | None:
@@ -77,7 +88,7 @@ class BatchOptions:
         _option(
             "--timeout-s", panel=_BATCH, help_text="Seconds a file may take; 0: no end.", min=0
         ),
-    ] = 600.0
+    ] = 3600.0
     memory_mb: Annotated[
         int,
         _option(
@@ -117,7 +128,7 @@ class BatchOptions:
     ] = False
 
 
-_GROUPS = (OutputOptions, BatchOptions)
+_GROUPS = (OutputOptions, RowOptions, BatchOptions)
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:

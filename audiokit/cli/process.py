@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiokit.cli.options import BatchOptions, OutputOptions, Sources, command
+from audiokit.cli.options import BatchOptions, RowOptions, Sources, command
 from audiokit.cli.run import run_recipe
 from audiokit.recipe import load_recipe
 from audiokit.settings import find_config, load_toml, parse_assignments
@@ -38,7 +38,7 @@ def process(
     ] = None,
     *,
     batch: BatchOptions,
-    output: OutputOptions,
+    output: RowOptions,
 ) -> None:
     """Turn a folder of recordings into a dataset of clean speech.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audiokit.cli.console import emit_rows, emit_text
-from audiokit.cli.options import OutputOptions, command
+from audiokit.cli.options import RowOptions, command
 from audiokit.recipe import load_recipe, recipe_names, recipe_path
 from audiokit.settings import user_folder
 
@@ -21,7 +21,7 @@ EXAMPLES = (
 def recipes(
     name: Annotated[str | None, typer.Argument(help="Show this recipe as TOML.")] = None,
     *,
-    output: OutputOptions,
+    output: RowOptions,
 ) -> None:
     """List the recipes, or show one.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
@@ -31,6 +31,22 @@ _KEPT = {
 }  # fmt: skip
 
 
+# What a table on the terminal shows; the other formats have every column.
+_RESULT_COLUMNS = ("source", "status", "duration_s", "out_loudness_lufs", "audio", "error")
+_TABLES = {
+    "info": (
+        *("source", "container", "codec", "sample_rate", "channels", "bit_depth", "duration_s"),
+        *("integrated_lufs", "range_lu", "true_peak_dbtp", "error"),
+    ),
+    "score": (
+        *("source", "score_overall", "score_grade", "score_worst", "score_snr_db"),
+        *("score_reason", "error"),
+    ),
+    "segment": ("source", "duration_s", "n_segments", "speech_s", "speech_ratio", "error"),
+    "features": ("source", "duration_s", "n_frames", "features", "error"),
+}
+
+
 def audio_tables(container: str | None, out: str) -> dict[str, Any]:
     """Return the ``write`` table of a command whose result is audio."""
     if container is None and out == "-":
@@ -46,7 +62,6 @@ def run_recipe(
     command: str,
     batch: BatchOptions,
     output: OutputOptions,
-    extensions: Mapping[str, str] | None = None,
 ) -> None:
     """Run sources through a recipe and report.
 
@@ -57,7 +72,6 @@ def run_recipe(
         command: The command's name.
         batch: How the run goes.
         output: How it reports.
-        extensions: File name extensions by kind, where they differ from the usual.
 
     Raises:
         AudiokitError: As documented for each exit code.
@@ -77,7 +91,7 @@ def run_recipe(
         out=folder,
         raw=parse_raw_format(batch.raw_format) if batch.raw_format else None,
     )
-    kinds = _kinds(recipe, extensions or {}) if folder is not None else {}
+    kinds = _kinds(recipe) if folder is not None else {}
     run = FolderRun(
         _find(sources, batch, folder),
         job,
@@ -116,8 +130,7 @@ def run_folder(
         batch: How the run goes.
         output: How it reports.
     """
-    for collision in run.collisions:
-        say(str(collision), output)
+    _say_collisions(run, output)
     schema = f"audiokit.{command}/1"
     if batch.dry_run:
         emit_rows(run.plan_rows(), output, schema=schema)
@@ -125,11 +138,27 @@ def run_folder(
     rows: Iterator[Row] = show_progress(run.rows(), run.total, output)
     # A run that writes a manifest has its data there; others report on stdout.
     if run.out is None or output.kind is not None:
-        emit_rows(run.in_order(rows), output, schema=schema, summary=run.summary)
+        emit_rows(
+            run.in_order(rows),
+            output,
+            schema=schema,
+            summary=run.tally.to_row,
+            columns=_TABLES.get(command, _RESULT_COLUMNS),
+        )
     else:
         for _ in rows:
             pass
     _close_with_summary(run, output)
+
+
+def _say_collisions(run: FolderRun, output: OutputOptions) -> None:
+    """Name what would have met; the first, and how many more, unless asked for all."""
+    shown = run.collisions if output.verbose else run.collisions[:1]
+    for collision in shown:
+        say(str(collision), output)
+    left = len(run.collisions) - len(shown)
+    if left:
+        say(f"and {left} more like this; -v names them.", output)
 
 
 def _close_with_summary(run: FolderRun, output: OutputOptions) -> None:
@@ -162,17 +191,17 @@ def _batch_settings(batch: BatchOptions) -> Any:
     )
 
 
-def _kinds(recipe: Recipe, extensions: Mapping[str, str]) -> dict[str, tuple[str, Any]]:
+def _kinds(recipe: Recipe) -> dict[str, tuple[str, Any]]:
     """Return folder and extension of each kind of file that the recipe writes."""
     kinds: dict[str, tuple[str, Any]] = {}
     if "audio" in recipe.writes:
         given = recipe.writes["audio"]["container"]
         kinds["audio"] = ("audio", _kept if given.origin == "default" else given.value)
-    for kind, extension in (("segments", "json"), ("features", "npz")):
-        if kind in recipe.writes:
-            kinds[kind] = (kind, extensions.get(kind, extension))
+    for what in recipe.writes:
+        for number, extension in enumerate(recipe.formats(what)):
+            kinds[f"{what}_{extension}" if number else what] = (what, extension)
     # A command with one kind of result needs no folder for it.
-    if len(kinds) == 1:
+    if len({folder for folder, _ in kinds.values()}) == 1:
         return {kind: ("", extension) for kind, (_, extension) in kinds.items()}
     return kinds
 
@@ -227,6 +256,7 @@ def _run_one(
         row = process_file(task, recipe, Limits(batch.min_duration_s, batch.max_duration_s))
     row = {"source": task.name, "status": "ok", "error": None, **row}
     if out is None or (output.kind is not None and out != "-"):
-        emit_rows([row], output, schema=f"audiokit.{command}/1")
+        columns = _TABLES.get(command, _RESULT_COLUMNS)
+        emit_rows([row], output, schema=f"audiokit.{command}/1", columns=columns)
     for warning in row["warnings"]:
         say(f"{task.name}: {warning}", output)

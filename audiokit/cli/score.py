@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audiokit.cli.options import BatchOptions, OutputOptions, Sources, command
+from audiokit.cli.options import BatchOptions, RowOptions, Sources, command
 from audiokit.cli.run import run_recipe
 from audiokit.recipe import make_recipe
 
@@ -13,7 +13,7 @@ EXAMPLES = (
 
 
 @command
-def score(sources: Sources, *, batch: BatchOptions, output: OutputOptions) -> None:
+def score(sources: Sources, *, batch: BatchOptions, output: RowOptions) -> None:
     """Rate the quality of recordings, without a reference.
 
     0 to 100 overall, and each component with its unit; null where a measure does not

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -11,7 +11,7 @@ from audiokit.cli.run import run_recipe
 from audiokit.recipe import make_recipe
 
 EXAMPLES = (
-    "audiokit segment takes/ -o labels/ --label-format textgrid",
+    "audiokit segment takes/ -o labels/ --format textgrid,rttm",
     "audiokit segment a.wav --json",
 )
 
@@ -21,8 +21,12 @@ def segment(
     sources: Sources,
     out: Annotated[str | None, typer.Option("--out", "-o", help="Folder for label files.")] = None,
     label_format: Annotated[
-        Literal["json", "csv", "rttm", "textgrid", "txt", "srt"],
-        typer.Option(help="Label files; txt is Audacity's."),
+        str,
+        typer.Option(
+            "--format",
+            envvar="AUDIOKIT_SEGMENT_FORMAT",
+            help="Label files: json, csv, rttm, textgrid, srt, txt (Audacity); commas between.",
+        ),
     ] = "json",
     min_speech_ms: Annotated[float, typer.Option(help="Shorter speech is dropped.")] = 100.0,
     min_pause_ms: Annotated[float, typer.Option(help="Shorter pauses are bridged.")] = 200.0,
@@ -35,7 +39,12 @@ def segment(
 
     Without --out the segments themselves are in the rows.
     """
-    settings = {"min_speech_ms": min_speech_ms, "min_pause_ms": min_pause_ms, "pad_ms": pad_ms}
+    settings: dict[str, object] = {
+        "min_speech_ms": min_speech_ms,
+        "min_pause_ms": min_pause_ms,
+        "pad_ms": pad_ms,
+    }
+    settings["format"] = label_format
     recipe = make_recipe("segment", {"write": {"segments": settings}})
     run_recipe(
         sources,
@@ -44,5 +53,4 @@ def segment(
         command="segment",
         batch=batch,
         output=output,
-        extensions={"segments": label_format},
     )

@@ -58,24 +58,30 @@ def write_parquet(
 
 @final
 class ParquetTable:
-    """Write feature frames to a Parquet file, one float32 column per feature.
+    """Write feature frames to a Parquet file: their time, then one float32 column each.
 
     A context manager: on a clean exit the file takes its place; after an error nothing
     is left. However the frames are cut, the bytes are the same.
 
     Args:
         target: The file; its folders are made.
-        columns: Their names, in order.
+        columns: Their names, in order; ``time_s`` (float64) stands before them.
+        hop_s: From one frame to the next.
+        first_s: Time of the first frame.
 
     Raises:
         SettingError: Two columns have one name.
     """
 
-    def __init__(self, target: Path, columns: Sequence[str]) -> None:
+    def __init__(
+        self, target: Path, columns: Sequence[str], *, hop_s: float, first_s: float = 0.0
+    ) -> None:
         if len(set(columns)) != len(columns):
             raise SettingError("columns", list(columns), "names that differ")
         self._target = target
         self._columns = tuple(columns)
+        self._hop_s, self._first_s = hop_s, first_s
+        self._n_written = 0
         self._held: list[Block] = []
         self._n_held = 0
         self._open = ExitStack()
@@ -104,7 +110,8 @@ class ParquetTable:
     def __enter__(self) -> ParquetTable:
         import pyarrow as pa
 
-        self._schema = pa.schema([(name, pa.float32()) for name in self._columns])
+        features = [(name, pa.float32()) for name in self._columns]
+        self._schema = pa.schema([("time_s", pa.float64()), *features])
         temporary = self._open.enter_context(replacing(self._target))
         self._writer = self._open.enter_context(_writer(temporary, self._schema))
         # The stack runs it first, and takes the file away should it fail.
@@ -126,7 +133,11 @@ class ParquetTable:
     def _write(self, frames: Block) -> None:
         import pyarrow as pa
 
-        arrays = [pa.array(np.ascontiguousarray(column)) for column in frames.T]
+        times_s = self._first_s + self._hop_s * np.arange(
+            self._n_written, self._n_written + len(frames)
+        )
+        self._n_written += len(frames)
+        arrays = [pa.array(np.ascontiguousarray(column)) for column in (times_s, *frames.T)]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
 
 

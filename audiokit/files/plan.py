@@ -43,7 +43,7 @@ class Collision:
 
     def __str__(self) -> str:
         names = " and ".join(str(source.relative) for source in self.sources)
-        return f"{names} would share a name, so they become {' and '.join(self.places)}"
+        return f"{names} would share a name; the results keep what tells them apart."
 
 
 @dataclass(frozen=True, slots=True)

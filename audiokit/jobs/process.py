@@ -160,7 +160,8 @@ class _Run:
         self.facts |= self._source_facts() | taps.facts("source")
         for use, stage in self._stages:
             self.facts |= {f"{use}_{name}": value for name, value in stage.facts().items()}
-        self.facts |= {"out_sample_rate": fmt.sample_rate, "out_channels": fmt.channels}
+        if "audio" in self.recipe.writes:
+            self.facts |= {"out_sample_rate": fmt.sample_rate, "out_channels": fmt.channels}
         self.facts |= taps.facts("out")
         for sink in sinks:
             self.facts |= sink.facts()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from audiokit.errors import SettingError
 from audiokit.files.atomic import replacing
-from audiokit.files.npz import NpzWriter
 from audiokit.files.write import AudioWriter, WriteSettings, container_of, open_writer
+from audiokit.jobs.feature_file import FeatureFile, open_feature_file
+from audiokit.jobs.taps import score_facts
 from audiokit.recipe import Recipe
 from audiokit.stage import Block, StreamFormat
 
@@ -49,12 +50,12 @@ class _AudioSink(Sink):
 
 
 class _SegmentSink(Sink):
-    """Finds speech; writes one label file if there is a place for it."""
+    """Finds speech; writes a label file for each place it is given."""
 
-    def __init__(self, fmt: StreamFormat, settings: Any, name: str, target: Path | None) -> None:
+    def __init__(self, fmt: StreamFormat, settings: Any, name: str, targets: list[Path]) -> None:
         from audiokit.vad.detector import SpeechDetector
 
-        self._fmt, self._name, self._target = fmt, name, target
+        self._fmt, self._name, self._targets = fmt, name, targets
         self._detector = SpeechDetector(fmt, settings)
         self._segments: list[Segment] = []
         self._n_samples = 0
@@ -67,17 +68,15 @@ class _SegmentSink(Sink):
         from audiokit.vad.formats import format_segments
 
         self._segments += self._detector.flush()
-        if self._target is None:
-            return
-        kind = self._target.suffix.removeprefix(".").lower()
-        text = format_segments(
-            self._segments,
-            kind=kind,
-            uri=self._name,
-            duration_s=self._fmt.seconds(self._n_samples),
-        )
-        with replacing(self._target) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        for target in self._targets:
+            text = format_segments(
+                self._segments,
+                kind=target.suffix.removeprefix(".").lower(),
+                uri=self._name,
+                duration_s=self._fmt.seconds(self._n_samples),
+            )
+            with replacing(target) as temporary:
+                temporary.write_text(text, encoding="utf-8")
 
     def facts(self) -> dict[str, Any]:
         duration_s = self._fmt.seconds(self._n_samples)
@@ -87,38 +86,28 @@ class _SegmentSink(Sink):
             "speech_s": round(speech_s, 3),
             "speech_ratio": round(speech_s / duration_s, 4) if duration_s else None,
         }
-        if self._target is None:
+        if not self._targets:
             facts["segments"] = [[segment.start_s, segment.end_s] for segment in self._segments]
         return facts
 
 
 class _FeatureSink(Sink):
-    """Extracts features; one array per family, with its column names."""
+    """Extracts features and gives the frames to one file or more."""
 
-    def __init__(self, extractor: FeatureExtractor, writer: NpzWriter) -> None:
-        self._extractor, self._writer = extractor, writer
+    def __init__(self, extractor: FeatureExtractor, files: list[FeatureFile]) -> None:
+        self._extractor, self._files = extractor, files
         self._n_frames = 0
 
     def write(self, block: Block) -> None:
         self._append(self._extractor.process(block))
 
     def finish(self) -> None:
-        import numpy as np
-
         self._append(self._extractor.flush())
-        for family, place in self._extractor.families.items():
-            names = np.array(self._extractor.columns[place])
-            self._writer.set(f"{family}_columns", names)
-        first_s = self._extractor.frame_time_s(0)
-        self._writer.set("first_frame_s", np.array(first_s))
-        self._writer.set("hop_s", np.array(self._extractor.hop_s))
 
-    def _append(self, rows: Any) -> None:
-        import numpy as np
-
-        self._n_frames += len(rows)
-        for family, place in self._extractor.families.items():
-            self._writer.append(family, np.ascontiguousarray(rows[:, place]))
+    def _append(self, frames: Any) -> None:
+        self._n_frames += len(frames)
+        for file in self._files:
+            file.append(frames)
 
     def facts(self) -> dict[str, Any]:
         return {"n_frames": self._n_frames}
@@ -134,7 +123,7 @@ class _ScoreSink(Sink):
         self._meter.update(block)
 
     def facts(self) -> dict[str, Any]:
-        return {f"score_{name}": value for name, value in self._meter.result().to_row().items()}
+        return score_facts(self._meter.result())
 
 
 @contextmanager
@@ -157,16 +146,18 @@ def open_sinks(
         if "scores" in recipe.writes:
             sinks.append(_ScoreSink(fmt, recipe.write_settings("scores")))
         if "segments" in recipe.writes:
-            target = _as_path(task.outputs.get("segments"))
             settings = recipe.write_settings("segments")
-            sinks.append(_SegmentSink(fmt, settings, task.name, target))
-        features = _as_path(task.outputs.get("features"))
-        if "features" in recipe.writes and features is not None:
+            targets = _places(task.outputs, "segments")
+            sinks.append(_SegmentSink(fmt, settings, task.name, targets))
+        if "features" in recipe.writes and (targets := _places(task.outputs, "features")):
             from audiokit.features.extractor import FeatureExtractor
 
             extractor = FeatureExtractor(fmt, recipe.write_settings("features"))
-            writer = stack.enter_context(NpzWriter(features, task.scratch))
-            sinks.append(_FeatureSink(extractor, writer))
+            files = [
+                stack.enter_context(open_feature_file(target, extractor, task.scratch))
+                for target in targets
+            ]
+            sinks.append(_FeatureSink(extractor, files))
         if "audio" in recipe.writes and "audio" in task.outputs:
             place = task.outputs["audio"]
             settings = _audio_settings(recipe, place, reader.info.bit_depth)
@@ -192,7 +183,13 @@ def _audio_settings(
     return replace(settings, bit_depth=depths.get(source_bit_depth, 16))
 
 
-def _as_path(target: Path | BinaryIO | None) -> Path | None:
-    if target is None or isinstance(target, Path):
-        return target
-    raise SettingError("out", "a stream", "a folder for anything but audio")
+def _places(outputs: Mapping[str, Path | BinaryIO], kind: str) -> list[Path]:
+    """Return the files of one kind: ``segments``, ``segments_rttm`` and so on."""
+    places = []
+    for name, target in outputs.items():
+        if name.partition("_")[0] != kind:
+            continue
+        if not isinstance(target, Path):
+            raise SettingError("out", "a stream", "a folder for anything but audio")
+        places.append(target)
+    return places

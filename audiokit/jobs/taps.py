@@ -6,11 +6,15 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
+from audiokit.loudness.meter import LoudnessMeter
+from audiokit.quality.meter import QualityMeter
+from audiokit.quality.report import QualityReport
 from audiokit.recipe import Recipe
 from audiokit.stage import Block, Meter, StreamFormat
 
-__all__ = ["Taps"]
+__all__ = ["LOWEST_RATE_HZ", "Taps", "score_facts"]
 
+LOWEST_RATE_HZ = 4000
 Place = Literal["source", "out"]
 Kind = Literal["loudness", "quality"]
 
@@ -39,7 +43,8 @@ class Taps:
         self, place: Place, kind: Kind, fmt: StreamFormat, blocks: Iterable[Block]
     ) -> Iterator[Block]:
         """Return the stream, metered on its way if anyone asked."""
-        if (place, kind) not in self._wanted:
+        # Neither measure means anything on a stream that is no audio band at all.
+        if (place, kind) not in self._wanted or fmt.sample_rate < LOWEST_RATE_HZ:
             return iter(blocks)
         meter = _build(kind, fmt)
         self._meters.append((place, meter))
@@ -61,24 +66,22 @@ def _metered(blocks: Iterable[Block], meter: Meter[Any]) -> Iterator[Block]:
 
 
 def _build(kind: Kind, fmt: StreamFormat) -> Meter[Any]:
-    if kind == "quality":
-        from audiokit.quality.meter import QualityMeter
-
-        return QualityMeter(fmt)
-    from audiokit.loudness.meter import LoudnessMeter
-
-    return LoudnessMeter(fmt)
+    return QualityMeter(fmt) if kind == "quality" else LoudnessMeter(fmt)
 
 
 def _facts_of(meter: Meter[Any]) -> Mapping[str, Any]:
     report = meter.result()
-    if hasattr(report, "to_row"):
-        row: Mapping[str, Any] = report.to_row()
-        return row
-    return {
-        "loudness_lufs": _rounded(report.integrated_lufs),
-        "true_peak_dbtp": _rounded(report.true_peak_dbtp),
-    }
+    if isinstance(meter, LoudnessMeter):
+        return {
+            "loudness_lufs": _rounded(report.integrated_lufs),
+            "true_peak_dbtp": _rounded(report.true_peak_dbtp),
+        }
+    return score_facts(report)
+
+
+def score_facts(report: QualityReport) -> dict[str, Any]:
+    """Return the scores of a stream, each under ``score_``."""
+    return {f"score_{name}": v for name, v in report.to_row().items() if name != "duration_s"}
 
 
 def _rounded(value: float | None) -> float | None:

@@ -103,7 +103,7 @@ def test_segment_reports_without_writing(take, audiokit, tmp_path):
 
 @pytest.mark.parametrize("kind", ["json", "csv", "rttm", "textgrid", "txt", "srt"])
 def test_segment_writes_every_label_format(take, audiokit, tmp_path, kind):
-    done = audiokit("segment", take, "-o", tmp_path / "labels", "--label-format", kind)
+    done = audiokit("segment", take, "-o", tmp_path / "labels", "--format", kind)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "labels" / f"take.{kind}").stat().st_size > 20
 

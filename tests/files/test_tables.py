@@ -48,7 +48,7 @@ def append_both(target, name, rows):
 
 
 def write_table(target, cuts):
-    with ParquetTable(target, [f"mel_{n}" for n in range(8)]) as table:
+    with ParquetTable(target, [f"mel_{n}" for n in range(8)], hop_s=0.01) as table:
         for _ in range(5):
             for piece in np.split(MEL, cuts):
                 table.append(piece[:, :8])
@@ -114,7 +114,7 @@ def test_an_error_leaves_the_old_file_alone(tmp_path):
     target = tmp_path / "take.parquet"
     write_parquet(target, ROWS, SCHEMA)
     before = target.read_bytes()
-    with pytest.raises(BlockError), ParquetTable(target, ["a", "b"]) as table:
+    with pytest.raises(BlockError), ParquetTable(target, ["a", "b"], hop_s=0.01) as table:
         table.append(MEL)
     with pytest.raises(SettingError):
         write_parquet(target, [*ROWS, {"n_samples": "3"}], SCHEMA)
@@ -153,16 +153,17 @@ def test_frames_become_one_float_column_each(tmp_path):
 
     write_table(tmp_path / "f.parquet", [])
     table = pq.read_table(tmp_path / "f.parquet")
-    assert {str(field.type) for field in table.schema} == {"float"}
+    assert [str(field.type) for field in table.schema] == ["double", *["float"] * 8]
+    np.testing.assert_allclose(table["time_s"].to_numpy(), np.arange(5 * len(MEL)) * 0.01)
     np.testing.assert_array_equal(table["mel_3"].to_numpy(), np.tile(MEL[:, 3], 5))
 
 
 def test_a_table_without_frames_still_names_its_columns(tmp_path):
     import pyarrow.parquet as pq
 
-    with ParquetTable(tmp_path / "f.parquet", ["pitch_hz"]):
+    with ParquetTable(tmp_path / "f.parquet", ["pitch_hz"], hop_s=0.01):
         pass
-    assert pq.read_table(tmp_path / "f.parquet").column_names == ["pitch_hz"]
+    assert pq.read_table(tmp_path / "f.parquet").column_names == ["time_s", "pitch_hz"]
 
 
 def test_a_column_of_text_holds_the_rest_as_json(tmp_path):

@@ -12,7 +12,7 @@ from audiokit.batch.manifest import write_manifest
 from audiokit.batch.plan import BatchSettings, Item
 from audiokit.batch.run import run_batch
 from audiokit.batch.summary import Tally
-from audiokit.errors import NothingToDoError
+from audiokit.errors import NothingToDoError, ResourceError
 from audiokit.files.find import Source
 from audiokit.files.plan import plan_outputs
 from audiokit.jobs.process import content_hash
@@ -60,6 +60,7 @@ class FolderRun:
             raise NothingToDoError("no recordings were found. Name files, or a folder of some.")
         self.total = len(self._planned)
         self.tally = Tally()
+        self.manifest_error: ResourceError | None = None
 
     def plan_rows(self) -> Iterator[Row]:
         """Yield what a run would read and write, doing nothing."""
@@ -74,8 +75,15 @@ class FolderRun:
             return
         with Journal(self.out / STATE_FOLDER, content_hash=_content_hash_of) as journal:
             yield from self._rows(journal)
-            keys = [planned.source.path for planned in self._planned]
-            write_manifest(self.out, lambda: map(_ordered, journal.rows_in_order(keys)))
+            self._write_manifest(self.out, journal)
+
+    def _write_manifest(self, out: Path, journal: Journal) -> None:
+        keys = [planned.source.path for planned in self._planned]
+        try:
+            write_manifest(out, map(_ordered, journal.rows_in_order(keys)))
+        except ResourceError as error:
+            # The rows are on record and are told first; the next run writes it.
+            self.manifest_error = error
 
     def _rows(self, journal: Journal | None) -> Iterator[Row]:
         rows = run_batch(

@@ -7,47 +7,44 @@ settings and version give the same bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from audiokit.files.atomic import replacing
-from audiokit.files.parquet import write_parquet
+from audiokit.files.parquet import parquet_from_json_lines
 
 __all__ = ["write_manifest"]
 
 Row = dict[str, Any]
 
 
-def write_manifest(out: Path, rows: Callable[[], Iterable[Row]]) -> None:
+def write_manifest(out: Path, rows: Iterable[Row]) -> None:
     """Write ``manifest.jsonl`` and ``manifest.parquet`` below a folder.
 
     Args:
         out: The dataset's folder.
-        rows: Gives all rows anew each time it is called; never all at once in memory.
+        rows: Taken one by one; never all at once in memory.
 
     Raises:
         ItemError: The folder cannot be written.
     """
     schema: dict[str, str] = {}
     with replacing(out / "manifest.jsonl") as part, part.open("w", encoding="utf-8") as lines:
-        for row in rows():
+        for row in rows:
             lines.write(json.dumps(row, ensure_ascii=False) + "\n")
             _widen(schema, row)
     # A column that is null in every row still needs a type.
     types = {name: "string" if kind == "null" else kind for name, kind in schema.items()}
-    write_parquet(out / "manifest.parquet", rows(), types)
+    parquet_from_json_lines(out / "manifest.jsonl", out / "manifest.parquet", types)
 
 
 def _widen(schema: dict[str, str], row: Row) -> None:
-    """Let the schema take this row: whole numbers give way to fractions."""
+    """Let the schema take this row: null gives way to all, whole numbers to fractions."""
     for name, value in row.items():
         kind = _kind(value)
-        known = schema.get(name, "null")
-        if known in ("null", kind) or (known, kind) == ("int", "float"):
+        if schema.get(name, "null") == "null" or (schema[name], kind) == ("int", "float"):
             schema[name] = kind
-        elif kind not in ("null", known) and (known, kind) != ("float", "int"):
-            schema[name] = "string"
 
 
 def _kind(value: Any) -> str:

@@ -165,6 +165,8 @@ def _close_with_summary(run: FolderRun, output: OutputOptions) -> None:
     for failure in run.failures():
         sys.stderr.write(f"audiokit: failed: {failure}\n")
     say(run.sentence(), output)
+    if run.manifest_error is not None:
+        raise run.manifest_error
     if run.has_failures:
         raise typer.Exit(1)
 
@@ -239,6 +241,8 @@ def _run_one(
         raise SettingError("out", out, "a folder for more than one source")
     if sources[0] == "-" and out is not None and out != "-" and not Path(out).suffix:
         raise SettingError("out", out, "a file name or - when the source is -")
+    if out is not None and "audio" not in recipe.writes:
+        raise SettingError("out", out, f"a folder for what {command} writes")
     target: Path | BinaryIO | None = None
     if out is not None:
         target = sys.stdout.buffer if out == "-" else Path(out)

@@ -12,10 +12,12 @@ from audiokit.denoise.noise_floor import Powers
 
 __all__ = ["SpeechGain"]
 
-_LOWEST_SNR_DB = -18.0
+# What lies above is out of reach, and bounded only because NumPy bounds both ends faster
+# than one.
+_SNR_RANGE_DB = (-18.0, 250.0)
 # Noise is taken a little stronger than it was found, since it is found a little weak.
-_NOISE_EXCESS_DB = 0.8
-_GAIN_EXPONENT = 1.1
+_NOISE_EXCESS = np.float32(10.0 ** (0.8 / 10.0))
+_GAIN_EXPONENT = np.float32(1.1)
 _EULER = 0.5772156649015329
 
 # Smoothing from frame to frame, per 16 ms, by quefrency at a bandwidth of 8 kHz: the
@@ -25,17 +27,29 @@ _ENVELOPE_COEFFICIENTS, _FORMANT_COEFFICIENTS = 3, 12
 _FORMANT_SMOOTHING, _FINE_SMOOTHING, _PITCH_SMOOTHING = 0.15, 0.8, 0.15
 _PITCH_HZ = (70.0, 300.0)
 _PITCH_STRENGTH = 0.2
+_PITCH_WIDTH = np.array([-1, 0, 1])
 
 # Speech presence rises from none to certain over this range of smoothed SNR.
-_ABSENT_DB, _PRESENT_DB = -10.0, -3.0
+_ABSENT_SNR, _PRESENT_SNR = np.float32(10.0 ** (-10.0 / 10.0)), np.float32(10.0 ** (-3.0 / 10.0))
+_LOG_ABSENT_SNR = np.log(_ABSENT_SNR)
+_LOG_PRESENCE_RANGE = np.log(_PRESENT_SNR) - _LOG_ABSENT_SNR
 # Of the newest frame and the two before.
-_SNR_WEIGHTS = (0.5, 0.3, 0.2)
+_SNR_WEIGHTS = np.array([0.5, 0.3, 0.2], np.float32)
 _LOCAL_HZ, _GLOBAL_HZ = 31.25, 470.0
 _FRAME_HZ = (60.0, 8000.0)
-_MOST_ABSENCE = 0.95
-_CERTAIN_SNR = 300.0
+_LEAST_PRESENCE = np.float32(0.05)
+_CERTAIN_SNR = np.float32(300.0)
 
-_TABLE_FIRST, _TABLE_LAST, _TABLE_PER_UNIT = -12.0, 5.0, 128
+# Beyond this no likelihood counts, and its exponential would be a denormal number: slow.
+_LARGEST_EXPONENT = np.float32(60.0)
+
+_ZERO, _ONE, _INFINITY = np.float32(0.0), np.float32(1.0), np.float32(np.inf)
+# The exponential integral is tabulated by the upper bits of a number, the logarithm of
+# the number in steps: 128 to the octave are left when the lower 16 bits go.
+_DROPPED_BITS = 16
+_FIRST_ENTRY, _LAST_ENTRY = (
+    int(np.float32(value).view(np.int32)) >> _DROPPED_BITS for value in (2.0**-18, 2.0**7)
+)
 
 
 class SpeechGain:
@@ -84,51 +98,57 @@ class SpeechGain:
         self._local = max(1, round(_LOCAL_HZ / bin_hz))
         self._global = max(1, round(_GLOBAL_HZ / bin_hz))
         self._frame = slice(
-            max(1, math.ceil(_FRAME_HZ[0] / bin_hz)), int(_FRAME_HZ[1] / bin_hz) + 1
+            max(1, math.ceil(_FRAME_HZ[0] / bin_hz)),
+            min(int(_FRAME_HZ[1] / bin_hz) + 1, self._n_bins),
         )
-        self._snr_floor = np.float32(_LOWEST_SNR_DB / 10.0 * math.log(10.0))
-        self._excess = np.float32(_NOISE_EXCESS_DB / 10.0 * math.log(10.0))
+        self._inverse_counts = np.stack(
+            [_inverse_counts(self._n_bins, radius) for radius in (self._local, self._global)]
+        )[:, np.newaxis, np.newaxis]
+        self._inverse_frame_bins = np.float32(1.0 / (self._frame.stop - self._frame.start))
+        lowest_db, highest_db = _SNR_RANGE_DB
+        self._lowest_snr = np.float32(10.0 ** (lowest_db / 10.0))
+        self._lowest_log_snr = np.float32(lowest_db / 10.0 * math.log(10.0))
+        self._highest_log_snr = np.float32(highest_db / 10.0 * math.log(10.0))
         self.reset()
 
     def reset(self) -> None:
         """Forget the stream."""
-        shape = (1, self._channels, self._n_bins)
         self._began = False
+        shape = (self._channels, self._n_bins)
         self._last_raw = np.zeros(shape, np.float32)
-        self._last_cepstrum = np.zeros(shape[1:], np.float32)
-        self._last_snr = np.zeros((len(_SNR_WEIGHTS) - 1, *shape[1:]), np.float32)
+        self._last_cepstrum = np.zeros(shape, np.float32)
+        self._last_snr = np.zeros((len(_SNR_WEIGHTS) - 1, *shape), np.float32)
 
     def log_gain(self, power: Powers, noise: Powers, lowest: NDArray[np.float32]) -> Powers:
         """Return the natural logarithm of the gain of the next frames.
 
+        Writes into the first two arguments: memory that is at hand is faster than new.
+
         Args:
-            power: Squared magnitudes, above 0, ``(frames, channels, bins)``.
+            power: Squared magnitudes, ``(frames, channels, bins)``.
             noise: The noise in them, above 0, of the same shape.
             lowest: Logarithm of the lowest gain of each frame, ``(frames, channels, 1)``.
 
         Returns:
             `lowest` to 0, of the shape of `power`.
         """
-        log_noise = np.log(noise)
-        log_noise += self._excess
-        log_posterior = np.log(power)
-        log_posterior -= log_noise
-        log_snr = self._smoothed_log_snr(log_posterior, log_noise)
-        snr = np.exp(log_snr)
-        # The logarithm of the Wiener gain, in the end.
-        gain: Powers = snr + np.float32(1.0)
-        odds = gain.copy()
-        np.log(gain, out=gain)
-        np.subtract(log_snr, gain, out=gain)
-        log_v = log_posterior
-        log_v += gain
-        gain += _half_exponential_integral(log_v)
-        gain *= np.float32(_GAIN_EXPONENT)
-        np.minimum(gain, np.float32(0.0), out=gain)
+        noise *= _NOISE_EXCESS
+        log_snr = self._smoothed_log_snr(power, noise)
+        snr = np.exp(log_snr, out=log_snr)
+        odds = snr + _ONE
+        wiener = snr / odds
+        # Called v in the papers.
+        exponent = np.divide(power, noise, out=power)
+        exponent *= wiener
+        exponent.clip(_ZERO, _LARGEST_EXPONENT, out=exponent)
+        gain: Powers = np.log(wiener, out=wiener)
+        gain += _half_exponential_integral(exponent)
+        gain *= _GAIN_EXPONENT
+        gain.clip(-_INFINITY, _ZERO, out=gain)
         gain -= lowest
-        gain *= self._presence(snr, odds, log_v)
+        gain.clip(_ZERO, _INFINITY, out=gain)
+        gain *= self._presence(snr, odds, exponent)
         gain += lowest
-        np.maximum(gain, lowest, out=gain)
         return gain
 
     def _smoothing_by_quefrency(self, sample_rate: int, hop_ms: float) -> NDArray[np.float32]:
@@ -139,133 +159,134 @@ class SpeechGain:
         smoothing[: max(1, round(_ENVELOPE_COEFFICIENTS * per_coefficient))] = 0.0
         return smoothing.astype(np.float32)
 
-    def _smoothed_log_snr(self, log_posterior: Powers, log_noise: Powers) -> Powers:
+    def _smoothed_log_snr(self, power: Powers, noise: Powers) -> Powers:
         # The likeliest speech power: the power above the noise, if any.
-        snr = np.exp(log_posterior)
-        snr -= np.float32(1.0)
-        np.maximum(snr, np.float32(10.0 ** (_LOWEST_SNR_DB / 10.0)), out=snr)
-        log_speech = np.log(snr, out=snr)
-        log_speech += log_noise
+        speech = power - noise
+        np.maximum(speech, noise * self._lowest_snr, out=speech)
         # The cepstrum is real and even: one half says it all.
-        cepstrum = self._transform_even(log_speech)
-        log_snr = self._transform_even(self._smooth_over_time(cepstrum))
+        cepstrum = self._transform_even(np.log(speech, out=speech)).copy()
+        self._smooth_over_time(cepstrum)
+        log_snr = np.log(noise, out=speech)
+        np.subtract(self._transform_even(cepstrum), log_snr, out=log_snr)
         # The mean of a logarithm lies below the logarithm of the mean by up to Euler's
         # constant; half of it is the paper's compromise.
         log_snr += np.float32(0.5 * _EULER)
-        log_snr -= log_noise
-        np.maximum(log_snr, self._snr_floor, out=log_snr)
-        return log_snr
+        return log_snr.clip(self._lowest_log_snr, self._highest_log_snr, out=log_snr)
 
     def _transform_even(self, half: Powers) -> Powers:
         """Transform the first half of a real, even sequence: its own inverse."""
         # A complex argument keeps NumPy in single precision.
-        whole = np.fft.irfft(
+        whole: Powers = np.fft.irfft(
             half.astype(np.complex64), self._window_samples, axis=-1, norm="ortho"
         )
-        return np.ascontiguousarray(whole[..., : self._n_bins])
+        return whole[..., : self._n_bins]
 
-    def _smooth_over_time(self, cepstrum: Powers) -> Powers:
+    def _smooth_over_time(self, cepstrum: Powers) -> None:
         if not self._began:
-            self._last_raw[0] = self._last_cepstrum[:] = cepstrum[0]
+            self._last_raw = cepstrum[0].copy()
+            self._last_cepstrum = self._last_raw
         smoothing = self._smoothing_of_frames(cepstrum)
-        self._last_raw = cepstrum[-1:].copy()
-        cepstrum *= np.float32(1.0) - smoothing
-        self._last_cepstrum = _recurse(cepstrum, smoothing, self._last_cepstrum)
-        return cepstrum
+        self._last_raw = cepstrum[-1].copy()
+        cepstrum *= _ONE - smoothing
+        _recurse(cepstrum, smoothing, self._last_cepstrum)
+        self._last_cepstrum = cepstrum[-1].copy()
 
     def _smoothing_of_frames(self, cepstrum: Powers) -> Powers:
         """Smooth every quefrency as always, but the peak of pitch hardly."""
         smoothing = np.empty_like(cepstrum)
         smoothing[:] = self._smoothing
-        before = np.concatenate([self._last_raw, cepstrum[:-1]])[..., self._pitch]
-        both = cepstrum[..., self._pitch] + before
-        peak = both.argmax(axis=-1)
-        height = np.take_along_axis(both, peak[..., np.newaxis], axis=-1)[..., 0]
-        frame, channel = np.nonzero(height > self._pitch_strength)
-        quefrency = peak[frame, channel] + self._pitch.start
-        for neighbour in (-1, 0, 1):
-            smoothing[frame, channel, quefrency + neighbour] = self._pitch_smoothing
+        pitch = cepstrum[..., self._pitch]
+        both = pitch.copy()
+        both[0] += self._last_raw[..., self._pitch]
+        both[1:] += pitch[:-1]
+        frame, channel = np.nonzero(both.max(axis=-1) > self._pitch_strength)
+        if not len(frame):
+            return smoothing
+        peak = both[frame, channel].argmax(axis=-1) + self._pitch.start
+        peak = peak[:, np.newaxis] + _PITCH_WIDTH
+        smoothing[frame[:, np.newaxis], channel[:, np.newaxis], peak] = self._pitch_smoothing
         return smoothing
 
-    def _presence(self, snr: Powers, odds: Powers, log_v: Powers) -> Powers:
+    def _presence(self, snr: Powers, odds: Powers, exponent: Powers) -> Powers:
         """Return the probability of speech in each bin; writes into its arguments.
 
         Args:
             snr: Smoothed signal-to-noise ratio.
-            odds: The same plus 1; becomes the odds against speech.
-            log_v: Logarithm of the exponent that the two hypotheses differ by.
+            odds: The same plus 1.
+            exponent: By how much the logarithms of the two likelihoods differ, before
+                that.
         """
-        np.minimum(log_v, np.float32(4.0), out=log_v)
-        np.exp(log_v, out=log_v)
-        np.negative(log_v, out=log_v)
-        np.exp(log_v, out=log_v)
-        odds *= log_v
-        absence = self._absence(self._smooth_snr(snr))
-        odds *= absence
-        np.subtract(np.float32(1.0), absence, out=absence)
-        odds /= absence
-        odds += np.float32(1.0)
-        np.divide(np.float32(1.0), odds, out=odds)
-        return odds
+        np.negative(exponent, out=exponent)
+        odds *= np.exp(exponent, out=exponent)
+        prior = self._prior(self._smooth_snr(snr))
+        odds *= np.subtract(_ONE, prior, out=exponent)
+        odds += prior
+        return np.divide(prior, odds, out=odds)
 
     def _smooth_snr(self, snr: Powers) -> Powers:
+        n_before = len(self._last_snr)
+        recent = np.empty((n_before + len(snr), *snr.shape[1:]), np.float32)
         # More than this says no more, and would drown its neighbours in a sum.
-        np.minimum(snr, np.float32(_CERTAIN_SNR), out=snr)
-        if not self._began:
-            self._last_snr[:] = snr[0]
-            self._began = True
-        n_frames = len(snr)
-        snr = np.concatenate([self._last_snr, snr])
-        self._last_snr = snr[n_frames:].copy()
-        smooth: Powers = snr[2:] * np.float32(_SNR_WEIGHTS[0])
-        smooth += snr[1:-1] * np.float32(_SNR_WEIGHTS[1])
-        smooth += snr[:-2] * np.float32(_SNR_WEIGHTS[2])
+        snr.clip(_ZERO, _CERTAIN_SNR, out=recent[n_before:])
+        recent[:n_before] = self._last_snr if self._began else recent[n_before]
+        self._began = True
+        self._last_snr = recent[-n_before:].copy()
+        newest, middle, oldest = _SNR_WEIGHTS
+        smooth = np.multiply(recent[2:], newest, out=snr)
+        smooth += recent[1:-1] * middle
+        smooth += recent[:-2] * oldest
         return smooth
 
-    def _absence(self, snr: Powers) -> Powers:
-        """Return how improbable speech is before the power is looked at."""
-        sums = np.cumsum(snr, axis=-1)
-        local = _certainty(_mean_near(snr, sums, self._local))
-        local *= _certainty(_mean_near(snr, sums, self._global))
-        local *= _certainty(snr[..., self._frame].mean(axis=-1, keepdims=True))
-        np.subtract(np.float32(1.0), local, out=local)
-        np.minimum(local, np.float32(_MOST_ABSENCE), out=local)
-        return local
+    def _prior(self, snr: Powers) -> Powers:
+        """Return how probable speech is before the power is looked at."""
+        # The sums go on beyond both edges, so that no mean is a special case.
+        zero, n_bins = self._global, self._n_bins
+        sums = _running_sums(snr, self._global)
+        means = np.empty((2, *snr.shape), np.float32)
+        for mean, radius in zip(means, (self._local, self._global), strict=True):
+            upper, lower = zero + radius + 1, zero - radius
+            np.subtract(
+                sums[..., upper : upper + n_bins], sums[..., lower : lower + n_bins], out=mean
+            )
+        means *= self._inverse_counts
+        local, wide = _log_above_absence(means)
+        upper, lower = zero + self._frame.stop, zero + self._frame.start
+        frame = sums[..., upper : upper + 1] - sums[..., lower : lower + 1]
+        frame *= self._inverse_frame_bins
+        frame = _log_above_absence(frame)
+        frame *= _LOG_PRESENCE_RANGE**-3
+        local *= wide
+        local *= frame
+        return local.clip(_LEAST_PRESENCE, _ONE, out=local)
 
 
-def _recurse(
-    inputs: Powers, smoothing: NDArray[np.float32], last: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _recurse(inputs: Powers, smoothing: Powers, last: NDArray[np.float32]) -> None:
     """Add to each frame its smoothing times the frame before, in place."""
+    # Looked up once: in the loop that would cost as much as the arithmetic.
+    multiply, add = np.multiply, np.add
     fed_back = np.empty_like(last)
     for frame, factor in zip(inputs, smoothing, strict=True):
-        np.multiply(factor, last, out=fed_back)
-        last = np.add(frame, fed_back, out=frame)
-    final: NDArray[np.float32] = last.copy()
-    return final
+        multiply(factor, last, fed_back)
+        last = add(frame, fed_back, frame)
 
 
-def _certainty(snr: Powers) -> Powers:
-    per_log = 10.0 / math.log(10.0) / (_PRESENT_DB - _ABSENT_DB)
-    np.maximum(snr, np.float32(1e-4), out=snr)
+def _log_above_absence(snr: Powers) -> Powers:
+    """Return, in place, the logarithm from 0 for no speech to `_LOG_PRESENCE_RANGE`."""
+    snr.clip(_ABSENT_SNR, _PRESENT_SNR, out=snr)
     np.log(snr, out=snr)
-    snr *= np.float32(per_log)
-    snr -= np.float32(_ABSENT_DB / (_PRESENT_DB - _ABSENT_DB))
-    np.maximum(snr, np.float32(0.0), out=snr)
-    np.minimum(snr, np.float32(1.0), out=snr)
+    snr -= _LOG_ABSENT_SNR
     return snr
 
 
-def _mean_near(values: Powers, sums: Powers, radius: int) -> Powers:
-    """Return the mean over `radius` bins to either side, fewer at the edges."""
+def _running_sums(values: Powers, margin: int) -> Powers:
+    """Return the sums of the first 0, 1, … bins, `margin` more at either end."""
     n_bins = values.shape[-1]
-    radius = min(radius, (n_bins - 1) // 2)
-    mean = np.empty_like(values)
-    mean[..., : n_bins - radius] = sums[..., radius:]
-    mean[..., n_bins - radius :] = sums[..., -1:]
-    mean[..., radius + 1 :] -= sums[..., : n_bins - radius - 1]
-    mean *= _inverse_counts(n_bins, radius)
-    return mean
+    sums = np.empty((*values.shape[:-1], n_bins + 1 + 2 * margin), np.float32)
+    last = margin + n_bins
+    sums[..., : margin + 1] = 0.0
+    np.add.accumulate(values, axis=-1, out=sums[..., margin + 1 : last + 1])
+    sums[..., last + 1 :] = sums[..., last : last + 1]
+    return sums
 
 
 @lru_cache(maxsize=16)
@@ -275,23 +296,21 @@ def _inverse_counts(n_bins: int, radius: int) -> NDArray[np.float32]:
     return (1.0 / counts).astype(np.float32)
 
 
-def _half_exponential_integral(log_v: Powers) -> Powers:
-    """Return half of E1(v), from a table in log v exact to 0.02 dB of gain."""
-    index = log_v - np.float32(_TABLE_FIRST)
-    index *= np.float32(_TABLE_PER_UNIT)
-    np.maximum(index, np.float32(0.0), out=index)
-    table = _exponential_integral_table()
-    np.minimum(index, np.float32(len(table) - 1), out=index)
-    half: Powers = table[index.astype(np.int32)]
+def _half_exponential_integral(value: Powers) -> Powers:
+    """Return half of E1 of values from 0 on, exact to 0.02 dB of gain."""
+    entry = value.view(np.int32) >> _DROPPED_BITS
+    entry -= _FIRST_ENTRY
+    half: Powers = _exponential_integral_table().take(entry.astype(np.intp), mode="clip")
     return half
 
 
 @lru_cache(maxsize=1)
 def _exponential_integral_table() -> NDArray[np.float32]:
-    n_entries = round((_TABLE_LAST - _TABLE_FIRST) * _TABLE_PER_UNIT) + 1
+    bits = np.arange(_FIRST_ENTRY, _LAST_ENTRY + 1, dtype=np.int32) << _DROPPED_BITS
     # An entry serves the interval that begins at it: take the middle.
-    log_v = _TABLE_FIRST + (np.arange(n_entries) + 0.5) / _TABLE_PER_UNIT
-    return (0.5 * exponential_integral(np.exp(log_v))).astype(np.float32)
+    bits += 1 << (_DROPPED_BITS - 1)
+    value = bits.view(np.float32).astype(np.float64)
+    return (0.5 * exponential_integral(value)).astype(np.float32)
 
 
 def exponential_integral(value: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 __all__ = ["BIAS_DB", "NoiseFloor", "Powers"]
@@ -51,8 +51,7 @@ class NoiseFloor:
         n_bins: Bins of a frame.
         hop_ms: From frame to frame.
         bin_hz: From bin to bin.
-        silence: Mean power of a bin below which a frame is silence and tells nothing;
-            also the lowest floor.
+        silence: Lowest floor, and the floor until something was heard.
 
     References:
         T. Gerkmann, R. Hendriks, "Unbiased MMSE-based noise power estimation with low
@@ -65,7 +64,7 @@ class NoiseFloor:
     ) -> None:
         self._shape = (channels, n_bins)
         self._silence = np.float32(silence)
-        self._valley_bins = max(1, round(_VALLEY_HZ / bin_hz))
+        self._near = _bins_near(n_bins, max(1, round(_VALLEY_HZ / bin_hz)))
         # With e = exp(-c P / N) the paper's absence probability is l e / (1 + l e), and
         # the floor moves by (1 - smoothing) times that: 1 / (b + b / (l e)). So one
         # exponential of P / N, shifted by log(b / l), and one division do it.
@@ -83,84 +82,92 @@ class NoiseFloor:
         """Forget the stream."""
         self._floor = np.full(self._shape, self._silence, np.float32)
         self._cap = np.full(self._shape, _LARGEST_EXPONENT, np.float32)
-        self._lowest = self._cap.copy()
-        self._n_above = np.zeros(self._shape, np.float32)
+        # The lowest exponent of this block, and the last block that came near the floor.
+        self._lowest = np.full(self._shape, np.inf, np.float32)
+        self._valley_block = np.zeros(self._shape, np.int32)
         self._n_heard = 0
         self._is_learning = True
-        self._n_learnt = np.zeros(self._shape[0], np.int64)
+        self._n_learnt = [0] * self._shape[0]
         self._learnt = np.zeros(self._shape, np.float32)
 
-    def track(self, power: Powers) -> Powers:
+    def track(self, power: Powers, is_heard: NDArray[np.bool_]) -> Powers:
         """Return the noise power at each of the next frames.
 
         Args:
             power: Squared magnitudes, ``(frames, channels, bins)``, C-contiguous.
+            is_heard: False where a frame is silence and tells nothing,
+                ``(frames, channels)``.
 
         Returns:
             As many frames; never below the power of silence.
         """
         floors = np.empty_like(power)
-        heard = power.mean(axis=-1) > self._silence
-        all_heard = heard.all(axis=1).tolist()
-        any_heard = heard.any(axis=1).tolist()
-        scaled = power * self._slope
-        exponent = np.empty(self._shape, np.float32)
-        step = np.empty(self._shape, np.float32)
-        for index in range(len(power)):
-            if any_heard[index]:
-                np.divide(scaled[index], self._floor, out=exponent)
-                np.add(exponent, self._shift, out=exponent)
-                np.minimum(self._lowest, exponent, out=self._lowest)
-                np.minimum(exponent, self._cap, out=exponent)
-                np.exp(exponent, out=exponent)
-                np.add(exponent, self._slowness, out=exponent)
-                np.subtract(power[index], self._floor, out=step)
-                np.divide(step, exponent, out=step)
-                if not all_heard[index]:
-                    step *= heard[index, :, np.newaxis]
-                np.add(self._floor, step, out=self._floor)
-                self._n_heard += 1
-                if self._n_heard % _BLOCK_FRAMES == 0:
-                    self._end_block()
-                if self._is_learning:
-                    self._learn(power[index], heard[index])
-            floors[index] = self._floor
+        last = self._floor
+        lowest = self._lowest
+        exponent = np.empty_like(last)
+        step = np.empty_like(last)
+        # What can be is looked up ahead of the loop: in it, that would cost as much as
+        # the arithmetic.
+        add, subtract, divide = np.add, np.subtract, np.divide
+        exp, minimum = np.exp, np.minimum
+        frames = zip(power, power * self._slope, floors, is_heard.tolist(), strict=True)
+        for frame, scaled, floor, heard in frames:
+            if not any(heard):
+                floor[:] = last
+                continue
+            divide(scaled, last, exponent)
+            add(exponent, self._shift, exponent)
+            minimum(lowest, exponent, out=lowest)
+            minimum(exponent, self._cap, out=exponent)
+            exp(exponent, exponent)
+            add(exponent, self._slowness, exponent)
+            subtract(frame, last, step)
+            divide(step, exponent, step)
+            if not all(heard):
+                step[np.logical_not(heard)] = 0.0
+            add(last, step, floor)
+            last = floor
+            self._n_heard += 1
+            if self._n_heard % _BLOCK_FRAMES == 0:
+                self._end_block(floor)
+            if self._is_learning:
+                self._learn(frame, heard, floor)
+        self._floor = last.copy()
         return floors
 
-    def _end_block(self) -> None:
-        self._n_above += np.float32(1.0)
-        self._n_above *= self._lowest > self._stuck
-        self._lowest.fill(_LARGEST_EXPONENT)
-        np.copyto(self._cap, np.float32(_LARGEST_EXPONENT))
-        np.copyto(self._cap, self._stuck_cap, where=self._n_above >= _STUCK_BLOCKS)
-        np.maximum(self._floor, self._silence, out=self._floor)
+    def _end_block(self, floor: NDArray[np.float32]) -> None:
+        block = self._n_heard // _BLOCK_FRAMES
+        np.copyto(self._valley_block, block, where=self._lowest <= self._stuck)
+        self._lowest.fill(np.inf)
+        is_stuck = self._valley_block <= block - _STUCK_BLOCKS
+        self._cap.fill(_LARGEST_EXPONENT)
+        np.copyto(self._cap, self._stuck_cap, where=is_stuck)
+        np.maximum(floor, self._silence, out=floor)
 
-    def _learn(self, power: Powers, heard: NDArray[np.bool_]) -> None:
-        for channel in np.flatnonzero(heard & (self._n_learnt < _LEARN_FRAMES)):
-            self._learn_channel(channel, power[channel])
-        self._is_learning = bool(self._n_learnt.min() < _LEARN_FRAMES)
+    def _learn(
+        self, power: NDArray[np.float32], heard: list[bool], floor: NDArray[np.float32]
+    ) -> None:
+        for channel, is_heard in enumerate(heard):
+            if is_heard and self._n_learnt[channel] < _LEARN_FRAMES:
+                self._n_learnt[channel] += 1
+                self._learnt[channel] += power[channel]
+                floor[channel] = self._learnt_floor(channel)
+        self._is_learning = min(self._n_learnt) < _LEARN_FRAMES
 
-    def _learn_channel(self, channel: np.intp, power: NDArray[np.float32]) -> None:
-        self._n_learnt[channel] += 1
-        self._learnt[channel] += power
+    def _learnt_floor(self, channel: int) -> NDArray[np.float32]:
         n_frames = np.float32(self._n_learnt[channel])
         mean = self._learnt[channel] / n_frames
         # The lowest of nine bins lies below the mean of noise by about this much: ninefold
         # for one frame (the power is exponentially distributed), less for a mean of many.
         bias = np.float32(1.7) + np.float32(6.0) / n_frames
-        valley = _smooth(_lowest_near(mean, self._valley_bins), self._valley_bins) * bias
-        self._floor[channel] = np.maximum(np.minimum(mean, valley), self._silence)
+        lowest = np.minimum.reduce(mean.take(self._near))
+        valley = np.add.reduce(lowest.take(self._near)) * (bias / np.float32(len(self._near)))
+        floor: NDArray[np.float32] = np.maximum(np.minimum(mean, valley), self._silence)
+        return floor
 
 
-def _lowest_near(row: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
-    lowest: NDArray[np.float32] = _near(row, radius).min(axis=-1)
-    return lowest
-
-
-def _smooth(row: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
-    mean: NDArray[np.float32] = _near(row, radius).mean(axis=-1)
-    return mean
-
-
-def _near(row: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
-    return sliding_window_view(np.pad(row, radius, mode="edge"), 2 * radius + 1)
+@lru_cache(maxsize=16)
+def _bins_near(n_bins: int, radius: int) -> NDArray[np.intp]:
+    """Return the bins around each bin, the edge in place of what lies beyond it."""
+    around = np.arange(n_bins) + np.arange(-radius, radius + 1)[:, np.newaxis]
+    return np.clip(around, 0, n_bins - 1)

@@ -92,7 +92,7 @@ class Highpass(Processor):
         self._filter = RecursiveFilter(sections, fmt.channels)
 
     def process(self, block: Block) -> Block:
-        return np.ascontiguousarray(self._filter.process(block).T, dtype=np.float32)
+        return self._filter.process(block)
 
     def flush(self) -> Block:
         return self.fmt.silence(0)
@@ -126,7 +126,7 @@ class Lowpass(Processor):
     def process(self, block: Block) -> Block:
         if self._filter is None:
             return block
-        return np.ascontiguousarray(self._filter.process(block).T, dtype=np.float32)
+        return self._filter.process(block)
 
     def flush(self) -> Block:
         return self.fmt.silence(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,20 +16,23 @@ LOOKAHEAD_FRAMES = 4
 _WIDTH = 2 * LOOKAHEAD_FRAMES + 1
 
 
-def _weights(order: int, width: int) -> list[float]:
+@lru_cache(maxsize=32)
+def _weights(order: int, width: int) -> tuple[float, ...]:
     """Return what to multiply `width` rows by for a derivative of their centre.
 
     It is that of the least-squares polynomial of the same order (Savitzky and Golay,
     Anal. Chem. 36, 1964), which is the same everywhere in the stretch.
     """
     if width <= order:
-        return [0.0] * width
+        return (0.0,) * width
     offsets = np.arange(width) - (width - 1) / 2.0
     fit = np.linalg.pinv(np.vander(offsets, order + 1, increasing=True))
-    return [float(weight) for weight in math.factorial(order) * fit[order]]
+    return tuple(float(weight) for weight in math.factorial(order) * fit[order])
 
 
-def _weighted_sum(terms: list[NDArray[np.float32]], weights: list[float]) -> NDArray[np.float32]:
+def _weighted_sum(
+    terms: list[NDArray[np.float32]], weights: tuple[float, ...]
+) -> NDArray[np.float32]:
     total = np.zeros_like(terms[0])
     for term, weight in zip(terms, weights, strict=True):
         if weight:
@@ -76,7 +80,7 @@ class DeltaStream:
 
     def finish(self) -> NDArray[np.float32] | None:
         """Return the rows that were held back; None if there never was a row."""
-        if self._held is None:
+        if self._held is None or len(self._held) == 0:
             return None
         if self._last is None:
             emitted = self._held
@@ -87,7 +91,7 @@ class DeltaStream:
         return self._widened(emitted, np.repeat(slope, len(emitted), axis=0))
 
     def _slopes(
-        self, rows: NDArray[np.float32], weights: list[list[float]]
+        self, rows: NDArray[np.float32], weights: list[tuple[float, ...]]
     ) -> NDArray[np.float32]:
         """Return all derivatives at each stretch of rows as long as the weights."""
         values = np.ascontiguousarray(rows[:, self.source])

@@ -24,7 +24,8 @@ class EnergyFamily:
     def rows(self, group: FrameGroup) -> NDArray[np.float32]:
         """Return ``(frames, 1)`` in dBFS, at least `ENERGY_FLOOR_DBFS`."""
         # A sum along contiguous rows: each row is added up by itself, in a fixed order.
-        power: NDArray[np.float32] = np.square(group.samples).sum(axis=1, keepdims=True)
+        squares = np.square(group.samples)
+        power: NDArray[np.float32] = np.add.reduce(squares, axis=1, keepdims=True)
         power /= np.float32(group.samples.shape[1])
         np.maximum(power, np.float32(10.0 ** (ENERGY_FLOOR_DBFS / 10.0)), out=power)
         np.log10(power, out=power)

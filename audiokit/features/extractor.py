@@ -123,24 +123,25 @@ class FeatureExtractor(Analyzer[NDArray[np.float32]]):
         return tuple(columns), families
 
     def _rows(self, frames: Iterable[tuple[int, NDArray[np.float32]]]) -> NDArray[np.float32]:
-        tables = [np.zeros((0, len(self.columns)), np.float32)]
+        n_columns = sum(len(family.columns) for family in self._families.values())
+        tables = [np.zeros((0, n_columns), np.float32)]
         for first, samples in frames:
             group = self._spectrum.group(first, samples)
-            rows = np.concatenate(
-                [family.rows(group) for family in self._families.values()], axis=1
-            )
-            tables.append(self._deltas.push(rows) if self._deltas else rows)
-        return np.concatenate(tables)
+            table = [family.rows(group) for family in self._families.values()]
+            tables.append(np.concatenate(table, axis=1))
+        rows = np.concatenate(tables)
+        return self._deltas.push(rows) if self._deltas else rows
 
 
 def _mono(block: Block) -> NDArray[np.float32]:
     """Return the mean of the channels, ``(samples,)``."""
     # Channel by channel: a sum over a short axis costs far more.
+    if block.shape[1] == 1:
+        return block[:, 0]
     mono: NDArray[np.float32] = block[:, 0].copy()
     for channel in range(1, block.shape[1]):
         mono += block[:, channel]
-    if block.shape[1] > 1:
-        mono /= np.float32(block.shape[1])
+    mono /= np.float32(block.shape[1])
     return mono
 
 

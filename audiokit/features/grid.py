@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GROUP_FRAMES", "FrameCutter", "FrameGrid"]
+__all__ = ["FrameCutter", "FrameGrid"]
 
-GROUP_FRAMES = 256
-"""Most frames handled at once: few calls, and the temporaries stay in cache."""
+_GROUP_VALUES = 1 << 17
+_FEWEST_FRAMES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,11 @@ class FrameGrid:
         return self.n_fft // 2 - (self.n_fft - self.window_samples) // 2
 
     @property
+    def group_frames(self) -> int:
+        """Most frames handled at once: few calls, in bounded memory."""
+        return max(_FEWEST_FRAMES, _GROUP_VALUES // self.n_fft)
+
+    @property
     def bins_hz(self) -> NDArray[np.float64]:
         """Centre frequency of each bin in Hz, ``(n_fft // 2 + 1,)``."""
         spacing_hz = self.sample_rate / self.n_fft
@@ -56,10 +61,7 @@ class FrameGrid:
 
 
 class FrameCutter:
-    """Cut a mono stream into overlapping frames, in groups of at most `GROUP_FRAMES`.
-
-    A group never crosses a multiple of `GROUP_FRAMES` in the count of frames since the
-    start of the stream.
+    """Cut a mono stream into overlapping frames, in groups of at most `grid.group_frames`.
 
     Args:
         grid: The frame rule.
@@ -100,8 +102,6 @@ class FrameCutter:
         frames.flags.writeable = False
         self._held = held[n_frames * hop :].copy()
         first, self._next = self._next, self._next + n_frames
-        start = first
-        while start < self._next:
-            stop = min(self._next, (start // GROUP_FRAMES + 1) * GROUP_FRAMES)
-            yield start, frames[start - first : stop - first]
-            start = stop
+        most = self.grid.group_frames
+        for start in range(0, n_frames, most):
+            yield first + start, frames[start : start + most]

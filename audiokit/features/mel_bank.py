@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +33,22 @@ def _hz_from_mel(mels: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(mels < _CORNER_MEL, mels * _HZ_PER_MEL, curved)
 
 
+@lru_cache(maxsize=16)
+def _triangles(
+    grid: FrameGrid, n_mels: int, fmin_hz: float, fmax_hz: float
+) -> NDArray[np.float32]:
+    """Return the weights ``(bins, n_mels)``; read-only, for every stream of a kind."""
+    mels = np.linspace(_mel_from_hz(fmin_hz), _mel_from_hz(fmax_hz), n_mels + 2)
+    edges_hz = _hz_from_mel(mels)[:, None]
+    low_hz, centre_hz, high_hz = edges_hz[:-2], edges_hz[1:-1], edges_hz[2:]
+    rising = (grid.bins_hz - low_hz) / (centre_hz - low_hz)
+    falling = (high_hz - grid.bins_hz) / (high_hz - centre_hz)
+    triangles = np.clip(np.minimum(rising, falling), 0.0, None) * 2.0 / (high_hz - low_hz)
+    weights = np.ascontiguousarray(triangles.T, dtype=np.float32)
+    weights.flags.writeable = False
+    return weights
+
+
 class MelBank:
     """Triangular bands, equally spaced on Slaney's mel scale, of equal area.
 
@@ -46,13 +64,7 @@ class MelBank:
 
     def __init__(self, grid: FrameGrid, *, n_mels: int, fmin_hz: float, fmax_hz: float) -> None:
         self.n_mels = n_mels
-        mels = np.linspace(_mel_from_hz(fmin_hz), _mel_from_hz(fmax_hz), n_mels + 2)
-        edges_hz = _hz_from_mel(mels)[:, None]
-        low_hz, centre_hz, high_hz = edges_hz[:-2], edges_hz[1:-1], edges_hz[2:]
-        rising = (grid.bins_hz - low_hz) / (centre_hz - low_hz)
-        falling = (high_hz - grid.bins_hz) / (high_hz - centre_hz)
-        triangles = np.clip(np.minimum(rising, falling), 0.0, None) * 2.0 / (high_hz - low_hz)
-        self._weights = np.ascontiguousarray(triangles.T, dtype=np.float32)
+        self._weights = _triangles(grid, n_mels, fmin_hz, fmax_hz)
 
     @property
     def n_empty(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,12 +13,15 @@ from audiokit.features.spectrum import FrameGroup
 __all__ = ["MfccFamily"]
 
 
+@lru_cache(maxsize=16)
 def _cosines(n_mels: int, n_mfcc: int) -> NDArray[np.float32]:
-    """Return the orthonormal DCT-II, ``(n_mels, n_mfcc)``."""
+    """Return the orthonormal DCT-II, ``(n_mels, n_mfcc)``; read-only."""
     angles = np.pi * np.outer(np.arange(n_mels) + 0.5, np.arange(n_mfcc)) / n_mels
     scale = np.full(n_mfcc, np.sqrt(2.0 / n_mels))
     scale[0] = np.sqrt(1.0 / n_mels)
-    return np.ascontiguousarray(np.cos(angles) * scale, dtype=np.float32)
+    cosines = np.ascontiguousarray(np.cos(angles) * scale, dtype=np.float32)
+    cosines.flags.writeable = False
+    return cosines
 
 
 class MfccFamily:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,19 @@ ROLLOFF_SHARE = 0.85
 _CHUNK_BINS = 16
 _TINY = np.float32(np.finfo(np.float32).tiny)
 _POWER_FLOOR = np.float32(1e-10)
+
+
+@lru_cache(maxsize=16)
+def _sums(grid: FrameGrid) -> NDArray[np.float32]:
+    """Return the weights ``(bins, chunks + 1)`` of each chunk's sum, and of the first moment.
+
+    Read-only.
+    """
+    n_chunks = -(-len(grid.bins_hz) // _CHUNK_BINS)
+    in_chunk = np.arange(len(grid.bins_hz))[:, None] // _CHUNK_BINS == np.arange(n_chunks)
+    sums = np.concatenate([in_chunk, grid.bins_hz[:, None]], axis=1, dtype=np.float32)
+    sums.flags.writeable = False
+    return sums
 
 
 class SpectralFamily:
@@ -40,26 +55,26 @@ class SpectralFamily:
 
     def __init__(self, grid: FrameGrid) -> None:
         self._bins_hz = grid.bins_hz.astype(np.float32)
-        n_bins = len(self._bins_hz)
-        n_chunks = -(-n_bins // _CHUNK_BINS)
-        in_chunk = np.arange(n_bins)[:, None] // _CHUNK_BINS == np.arange(n_chunks)
-        # One product gives the sum of each chunk of bins, and the first moment.
-        self._sums = np.concatenate([in_chunk, grid.bins_hz[:, None]], axis=1, dtype=np.float32)
+        self._sums = _sums(grid)
 
     def rows(self, group: FrameGroup) -> NDArray[np.float32]:
         """Return ``(frames, 4)``: three columns in Hz, and the flatness, 0 to 1."""
         magnitude = np.sqrt(group.power)
         sums = aligned_product(magnitude, self._sums, first=group.first)
-        running = np.cumsum(sums[:, :-1], axis=1)
+        running = np.add.accumulate(sums[:, :-1], axis=1)
         total = np.maximum(running[:, -1], _TINY)
         centroid_hz = sums[:, -1] / total
         # About the centroid, not from moments about zero: those cancel for a pure tone.
         distance = self._bins_hz - centroid_hz[:, None]
         distance *= distance
         distance *= magnitude
-        bandwidth_hz = np.sqrt(distance.sum(axis=1) / total)
-        rolloff_hz = self._rolloff_hz(magnitude, running)
-        return np.stack([centroid_hz, bandwidth_hz, rolloff_hz, _flatness(group.power)], axis=1)
+        bandwidth_hz = np.sqrt(np.add.reduce(distance, axis=1) / total)
+        rows = np.empty((len(magnitude), len(self.columns)), np.float32)
+        rows[:, 0] = centroid_hz
+        rows[:, 1] = bandwidth_hz
+        rows[:, 2] = self._rolloff_hz(magnitude, running)
+        rows[:, 3] = _flatness(group.power)
+        return rows
 
     def _rolloff_hz(
         self, magnitude: NDArray[np.float32], running: NDArray[np.float32]
@@ -73,24 +88,28 @@ class SpectralFamily:
         # First the chunk, then the bin in it: a running sum over all bins costs as much
         # as a third of the transform.
         threshold = np.float32(ROLLOFF_SHARE) * running[:, -1:]
-        frames = np.arange(len(magnitude))[:, None]
-        chunk = np.count_nonzero(running[:, :-1] < threshold, axis=1, keepdims=True)
-        before = np.where(chunk > 0, running[frames, chunk - 1], np.float32(0.0))
-        bins = chunk * _CHUNK_BINS + np.arange(_CHUNK_BINS - 1)
-        bins = np.minimum(bins, magnitude.shape[1] - 1)
-        inside = before + np.cumsum(magnitude[frames, bins], axis=1)
-        below = np.count_nonzero(inside < threshold, axis=1)
-        last = np.minimum(chunk[:, 0] * _CHUNK_BINS + below, len(self._bins_hz) - 1)
+        chunk = (running >= threshold).argmax(axis=1)
+        n_frames, n_bins = magnitude.shape
+        begin = np.arange(n_frames) * n_bins + chunk * _CHUNK_BINS
+        # Reaching beyond the row is harmless: its last bin has met the threshold.
+        bins = begin[:, None] + np.arange(_CHUNK_BINS)
+        inside = np.add.accumulate(magnitude.ravel().take(bins, mode="clip"), axis=1)
+        inside += np.where(chunk > 0, running[np.arange(n_frames), chunk - 1], 0.0)[:, None]
+        # The chunk's last bin is there by construction, whatever rounding says.
+        inside[:, -1] = np.inf
+        below = (inside >= threshold).argmax(axis=1)
+        last = np.minimum(chunk * _CHUNK_BINS + below, n_bins - 1)
         rolloff_hz: NDArray[np.float32] = self._bins_hz[last]
         return rolloff_hz
 
 
 def _flatness(power: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the geometric over the arithmetic mean of each row, ``(frames,)``."""
+    n_bins = np.float32(power.shape[1])
     levels = np.maximum(power, _POWER_FLOOR)
-    arithmetic = levels.mean(axis=1)
+    arithmetic = np.add.reduce(levels, axis=1) / n_bins
     np.log(levels, out=levels)
-    flatness: NDArray[np.float32] = np.exp(levels.mean(axis=1)) / arithmetic
+    flatness: NDArray[np.float32] = np.exp(np.add.reduce(levels, axis=1) / n_bins) / arithmetic
     # Rounding takes the mean of equal values a hair above them.
     np.minimum(flatness, np.float32(1.0), out=flatness)
     return flatness

@@ -210,7 +210,8 @@ def _to_block(frame: Any) -> Block:
         # FFmpeg pads planes to its own alignment.
         samples: NDArray[Any] = np.stack([plane[: frame.samples] for plane in planes], axis=1)
     else:
-        samples = planes[0][: frame.samples * channels].reshape(-1, channels)
+        # A copy: the plane is FFmpeg's, and a block is the caller's own.
+        samples = planes[0][: frame.samples * channels].reshape(-1, channels).copy()
     if kind in _FULL_SCALE:
         # Beyond 24 bits float32 rounds; in float64 the division itself is exact.
         wide = samples.astype(np.float32 if kind in {"u8", "s16"} else np.float64)

@@ -197,10 +197,11 @@ def _reblocked(pieces: Iterator[Block], block_samples: int) -> Iterator[Block]:
         while n_held + len(piece) - start >= block_samples:
             stop = start + block_samples - n_held
             held.append(piece[start:stop])
-            yield np.concatenate(held)
+            # Pieces are nobody else's, so that a part of one may be given away.
+            yield held[0] if len(held) == 1 else np.concatenate(held)
             held, n_held, start = [], 0, stop
         if start < len(piece):
             held.append(piece[start:])
             n_held += len(piece) - start
     if held:
-        yield np.concatenate(held)
+        yield held[0] if len(held) == 1 else np.concatenate(held)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audiokit.errors import ResourceError, SettingError
 from audiokit.files.encoder import Encoder
@@ -46,14 +47,10 @@ class SoundfileEncoder(Encoder):
     ) -> None:
         self._output = output
         self._quantiser: Quantiser | None = None
-        self._shift = 0
         if settings.container == "flac":
-            bit_depth = int(settings.bit_depth)
             self._quantiser = Quantiser(
-                bit_depth, dither=settings.dither, seed=settings.dither_seed
+                int(settings.bit_depth), dither=settings.dither, seed=settings.dither_seed
             )
-            # libsndfile takes the upper bits of its integers.
-            self._shift = 32 - bit_depth
         self._file = self._open(fmt, settings)
         for name, text in tags.items():
             setattr(self._file, "tracknumber" if name == "track" else name, text)
@@ -72,6 +69,8 @@ class SoundfileEncoder(Encoder):
                 channels=fmt.channels,
                 format=container,
                 subtype=codec,
+                # FLAC stays at its default, level 5: level 3 saves 5 % of the time and takes
+                # up to 3 % more space, level 2 saves 14 % and takes up to 17 % more.
                 compression_level=_compression_level(fmt, settings) if is_ogg else None,
             )
         except soundfile.SoundFileError as error:
@@ -82,16 +81,21 @@ class SoundfileEncoder(Encoder):
     def encode(self, run: Block) -> None:
         import soundfile
 
-        samples: Any = np.clip(run, -1.0, 1.0)
-        if self._quantiser is not None:
-            samples = self._quantiser.quantise(run) << self._shift
-            self.n_clipped = self._quantiser.n_clipped
         try:
-            self._file.write(samples)
+            self._file.write(self._samples(run))
         except (soundfile.SoundFileError, AssertionError) as error:
             # soundfile asserts that libsndfile wrote all, which it does not on a full disk.
             self._output.check()
             raise ResourceError(self._output.path, "could not be encoded", "Run again") from error
+
+    def _samples(self, run: Block) -> NDArray[Any]:
+        """Return what libsndfile takes: floats within full scale, or integers."""
+        if self._quantiser is None:
+            return np.clip(run, -1.0, 1.0)
+        samples = self._quantiser.quantise(run)
+        self.n_clipped = self._quantiser.n_clipped
+        # Of 32-bit integers libsndfile takes the upper 24 bits.
+        return samples << 8 if samples.dtype == np.int32 else samples
 
     def finish(self) -> None:
         import soundfile

@@ -169,9 +169,9 @@ class WavEncoder(Encoder):
 
     def _to_bytes(self, run: Block) -> bytes:
         if self._is_float:
-            return run.astype("<f4").tobytes()
+            return run.astype("<f4", copy=False).tobytes()
         values = self._quantiser.quantise(run)
         if self._bit_depth == 24:
             four = np.ascontiguousarray(values, "<i4").view(np.uint8).reshape(-1, 4)
             return four[:, :3].tobytes()
-        return values.astype(f"<i{self._bit_depth // 8}").tobytes()
+        return values.astype(f"<i{self._bit_depth // 8}", copy=False).tobytes()

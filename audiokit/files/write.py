@@ -195,7 +195,7 @@ class AudioWriter:
                 raise
 
     def _encode(self, parts: list[Block]) -> None:
-        self._encoder.encode(np.concatenate(parts))
+        self._encoder.encode(parts[0] if len(parts) == 1 else np.concatenate(parts))
         self._output.check()
 
     def _open_output(self, stack: ExitStack) -> Output:
@@ -257,9 +257,8 @@ def _check(fmt: StreamFormat, settings: WriteSettings) -> None:
         nearest = min(
             rates, key=lambda rate: (rate < fmt.sample_rate, abs(rate - fmt.sample_rate))
         )
-        raise SettingError(
-            "sample_rate", fmt.sample_rate, expected, f"Add --resample-hz {nearest}."
-        )
+        hint = f"Resample to {nearest} Hz first."
+        raise SettingError("sample_rate", fmt.sample_rate, expected, hint)
     highest = _HIGHEST_RATES.get(container)
     if highest is not None and fmt.sample_rate > highest:
         expected = f"1 to {highest} Hz for {container}"

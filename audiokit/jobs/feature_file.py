@@ -55,16 +55,17 @@ class _Parquet(FeatureFile):
 
 @contextmanager
 def open_feature_file(
-    target: Path, extractor: FeatureExtractor, scratch: Path
+    target: Path, extractor: FeatureExtractor, scratch: Path, *, form: str
 ) -> Iterator[FeatureFile]:
-    """Open a file for an extractor's frames; its name says which kind.
+    """Open a file for an extractor's frames.
 
     Args:
-        target: Ends in ``.npz`` or ``.parquet``.
+        target: The file.
         extractor: Whose frames will come.
         scratch: Folder for temporary files.
+        form: ``npz`` or ``parquet``.
     """
-    if target.suffix == ".npz":
+    if form == "npz":
         with NpzWriter(target, scratch) as writer:
             yield _Npz(extractor, writer)
         return

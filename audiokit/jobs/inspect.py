@@ -52,7 +52,14 @@ def _loudness(reader: Any) -> dict[str, Any]:
     for block in reader.blocks(4 * reader.fmt.sample_rate):
         meter.update(block)
     report = dataclasses.asdict(meter.result())
-    return {name: round(v, 2) if isinstance(v, float) else v for name, v in report.items()}
+    return {name: _rounded(name, value) for name, value in report.items()}
+
+
+def _rounded(name: str, value: Any) -> Any:
+    """Return levels to 0.01; the offset is a fraction of full scale, the rest is exact."""
+    if not isinstance(value, float):
+        return value
+    return round(value, 2 if name.endswith(("_lufs", "_lu", "_dbfs", "_dbtp")) else 6)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -50,12 +50,14 @@ class _AudioSink(Sink):
 
 
 class _SegmentSink(Sink):
-    """Finds speech; writes a label file for each place it is given."""
+    """Finds speech; writes a label file of each form it is given a place for."""
 
-    def __init__(self, fmt: StreamFormat, settings: Any, name: str, targets: list[Path]) -> None:
+    def __init__(
+        self, fmt: StreamFormat, settings: Any, name: str, files: list[tuple[str, Path]]
+    ) -> None:
         from audiokit.vad.detector import SpeechDetector
 
-        self._fmt, self._name, self._targets = fmt, name, targets
+        self._fmt, self._name, self._files = fmt, name, files
         self._detector = SpeechDetector(fmt, settings)
         self._segments: list[Segment] = []
         self._n_samples = 0
@@ -68,15 +70,12 @@ class _SegmentSink(Sink):
         from audiokit.vad.formats import format_segments
 
         self._segments += self._detector.flush()
-        for target in self._targets:
+        duration_s = self._fmt.seconds(self._n_samples)
+        for form, path in self._files:
             text = format_segments(
-                self._segments,
-                kind=target.suffix.removeprefix(".").lower(),
-                uri=self._name,
-                duration_s=self._fmt.seconds(self._n_samples),
+                self._segments, kind=form, uri=self._name, duration_s=duration_s
             )
-            with replacing(target) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
 
     def facts(self) -> dict[str, Any]:
         duration_s = self._fmt.seconds(self._n_samples)
@@ -86,7 +85,7 @@ class _SegmentSink(Sink):
             "speech_s": round(speech_s, 3),
             "speech_ratio": round(speech_s / duration_s, 4) if duration_s else None,
         }
-        if not self._targets:
+        if not self._files:
             facts["segments"] = [[segment.start_s, segment.end_s] for segment in self._segments]
         return facts
 
@@ -126,14 +125,22 @@ class _ScoreSink(Sink):
         return score_facts(self._meter.result())
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a result belongs, and where it is written until all results are complete."""
+
+    target: Path | BinaryIO
+    temporary: Path | BinaryIO
+
+
 @contextmanager
 def open_sinks(
     task: ProcessTask, recipe: Recipe, fmt: StreamFormat, reader: AudioReader
 ) -> Iterator[list[Sink]]:
     """Open every result that the recipe writes and the task has a place for.
 
-    Results appear under their names when the context ends well, and not at all when it
-    ends in an error.
+    All results appear under their names together when the context ends well, and none
+    when it ends in an error.
 
     Args:
         task: Where results go.
@@ -141,29 +148,51 @@ def open_sinks(
         fmt: Format of the last pass.
         reader: Whose tags the audio inherits.
     """
-    with ExitStack() as stack:
-        sinks: list[Sink] = []
-        if "scores" in recipe.writes:
-            sinks.append(_ScoreSink(fmt, recipe.write_settings("scores")))
-        if "segments" in recipe.writes:
-            settings = recipe.write_settings("segments")
-            targets = _places(task.outputs, "segments")
-            sinks.append(_SegmentSink(fmt, settings, task.name, targets))
-        if "features" in recipe.writes and (targets := _places(task.outputs, "features")):
-            from audiokit.features.extractor import FeatureExtractor
+    with ExitStack() as names:
+        places = {
+            kind: _Place(target, names.enter_context(_held_back(target)))
+            for kind, target in task.outputs.items()
+        }
+        with ExitStack() as stack:
+            yield list(_sinks(stack, places, task, recipe, fmt, reader))
 
-            extractor = FeatureExtractor(fmt, recipe.write_settings("features"))
-            files = [
-                stack.enter_context(open_feature_file(target, extractor, task.scratch))
-                for target in targets
-            ]
-            sinks.append(_FeatureSink(extractor, files))
-        if "audio" in recipe.writes and "audio" in task.outputs:
-            place = task.outputs["audio"]
-            settings = _audio_settings(recipe, place, reader.info.bit_depth)
-            audio = open_writer(place, fmt, settings, tags=reader.info.tags)
-            sinks.append(_AudioSink(stack.enter_context(audio)))
-        yield sinks
+
+@contextmanager
+def _held_back(target: Path | BinaryIO) -> Iterator[Path | BinaryIO]:
+    if not isinstance(target, Path):
+        yield target
+        return
+    with replacing(target) as temporary:
+        yield temporary
+
+
+def _sinks(
+    stack: ExitStack,
+    places: Mapping[str, _Place],
+    task: ProcessTask,
+    recipe: Recipe,
+    fmt: StreamFormat,
+    reader: AudioReader,
+) -> Iterator[Sink]:
+    if "scores" in recipe.writes:
+        yield _ScoreSink(fmt, recipe.write_settings("scores"))
+    if "segments" in recipe.writes:
+        settings = recipe.write_settings("segments")
+        yield _SegmentSink(fmt, settings, task.name, _files(places, "segments"))
+    if "features" in recipe.writes and (files := _files(places, "features")):
+        from audiokit.features.extractor import FeatureExtractor
+
+        extractor = FeatureExtractor(fmt, recipe.write_settings("features"))
+        opened = [
+            open_feature_file(temporary, extractor, task.scratch, form=form)
+            for form, temporary in files
+        ]
+        yield _FeatureSink(extractor, [stack.enter_context(file) for file in opened])
+    if "audio" in recipe.writes and "audio" in places:
+        place = places["audio"]
+        settings = _audio_settings(recipe, place.target, reader.info.bit_depth)
+        writer = open_writer(place.temporary, fmt, settings, tags=reader.info.tags)
+        yield _AudioSink(stack.enter_context(writer))
 
 
 def _audio_settings(
@@ -183,13 +212,13 @@ def _audio_settings(
     return replace(settings, bit_depth=depths.get(source_bit_depth, 16))
 
 
-def _places(outputs: Mapping[str, Path | BinaryIO], kind: str) -> list[Path]:
-    """Return the files of one kind: ``segments``, ``segments_rttm`` and so on."""
-    places = []
-    for name, target in outputs.items():
+def _files(places: Mapping[str, _Place], kind: str) -> list[tuple[str, Path]]:
+    """Return form and temporary path of each: ``segments``, ``segments_rttm`` and so on."""
+    files = []
+    for name, place in places.items():
         if name.partition("_")[0] != kind:
             continue
-        if not isinstance(target, Path):
+        if not (isinstance(place.target, Path) and isinstance(place.temporary, Path)):
             raise SettingError("out", "a stream", "a folder for anything but audio")
-        places.append(target)
-    return places
+        files.append((place.target.suffix.removeprefix("."), place.temporary))
+    return files

@@ -56,4 +56,4 @@ class Gain(Processor):
         """A gain remembers nothing."""
 
     def facts(self) -> Mapping[str, Fact]:
-        return {"gain_db": self.gain_db}
+        return {"gain_db": round(self.gain_db, 2)}

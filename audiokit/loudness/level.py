@@ -44,8 +44,8 @@ class LevelReport:
 class LevelMeter(Meter[LevelReport]):
     """Measure peak, RMS, offset and clipping.
 
-    Sums run over aligned rows of 4096 samples in float64, so they do not depend on how
-    the stream is cut and do not drift over hours.
+    Sums run over aligned rows of 4096 samples, and over those in float64: they do not
+    depend on how the stream is cut, and do not drift over hours.
 
     Args:
         fmt: Format of the stream.
@@ -97,12 +97,10 @@ class LevelMeter(Meter[LevelReport]):
         held = np.concatenate([self._held, samples], axis=1)
         n_whole = held.shape[1] // _ROW_SAMPLES * _ROW_SAMPLES
         if n_whole:
-            rows = held[:, :n_whole].astype(np.float64, order="C")
-            rows = rows.reshape(len(held), -1, _ROW_SAMPLES)
-            squares = rows * rows
-            # Row by row, in order: (a + b) + c is not a + (b + c).
-            for sums in np.stack([rows.sum(axis=2), squares.sum(axis=2)]).transpose(2, 0, 1):
-                self._sums = self._sums + sums
+            rows = held[:, :n_whole].reshape(len(held), -1, _ROW_SAMPLES)
+            # One row after the other: (a + b) + c is not a + (b + c).
+            sums = np.concatenate([self._sums[:, :, np.newaxis], _row_sums(rows)], axis=2)
+            self._sums = np.add.accumulate(sums, axis=2)[:, :, -1]
         self._held = held[:, n_whole:].copy()
 
     def _count_clipped(self, samples: NDArray[np.float32], *, may_clip: bool) -> None:
@@ -117,5 +115,9 @@ class LevelMeter(Meter[LevelReport]):
         self._was_full = is_full[:, -n_before:].copy()
 
     def _totals(self) -> NDArray[np.float64]:
-        tail = np.ascontiguousarray(self._held, dtype=np.float64)
-        return np.asarray(self._sums + np.stack([tail.sum(axis=1), (tail * tail).sum(axis=1)]))
+        return np.asarray(self._sums + _row_sums(self._held))
+
+
+def _row_sums(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the sums and the sums of squares over the last axis, ``(2, …)``."""
+    return np.stack([rows.sum(axis=-1), np.vecdot(rows, rows)]).astype(np.float64)

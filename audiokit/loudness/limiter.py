@@ -23,7 +23,7 @@ Samples = NDArray[np.float32]
 _RELEASED = 1e-5
 # What a finer grid than ours, and a gain that moves within the interpolator's reach, may add.
 _HEADROOM_DB = 0.1
-_MAX_PART_SAMPLES = 1 << 15
+_MAX_PART_SAMPLES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class TruePeakLimiter(Processor):
 
     def facts(self) -> Mapping[str, Fact]:
         return {
-            "max_reduction_db": 0.0 - 20.0 * math.log10(1.0 - self._max_reduction),
+            "max_reduction_db": round(0.0 - 20.0 * math.log10(1.0 - self._max_reduction), 2),
             "limited_samples": self._limited_samples,
         }
 
@@ -120,7 +120,9 @@ class TruePeakLimiter(Processor):
         n_dropped = min(self._lead, out.shape[1])
         n_past = n_ready // self._row_samples * self._row_samples
         needed = self._needed_reduction(n_ready)
-        if needed.any() or self._needed.any() or self._released.any():
+        if needed is not None or self._needed.any() or self._released.any():
+            if needed is None:
+                needed = np.zeros(-(-n_ready // self._row_samples) * self._row_samples)
             reduction = self._reduction(needed, n_past=n_past)[self._done : n_ready]
             out = (out * (1.0 - reduction)).astype(np.float32)
             self._count(reduction[n_dropped:])
@@ -129,24 +131,31 @@ class TruePeakLimiter(Processor):
         self._lead -= n_dropped
         return np.ascontiguousarray(out[:, n_dropped:].T)
 
-    def _needed_reduction(self, n_ready: int) -> Curve:
-        """Return by what fraction each sample of the rows must fall, channels together."""
+    def _needed_reduction(self, n_ready: int) -> Curve | None:
+        """Return by what fraction each sample of the rows must fall, channels together.
+
+        None where none must.
+        """
         n_padded = -(-n_ready // self._row_samples) * self._row_samples
         reach = self._samples[:, self._history - Interpolator.BEFORE :]
         samples = np.zeros((self.fmt.channels, n_padded + Interpolator.REACH), np.float32)
         n_taken = min(reach.shape[1], samples.shape[1])
         samples[:, :n_taken] = reach[:, :n_taken]
-        is_loud = self._interpolator.loudest(samples) * self._interpolator.bound > self._ceiling
+        is_loud = self._interpolator.may_exceed(samples, self._ceiling)
         if not is_loud.any():
-            return np.zeros(n_padded)
-        between = np.zeros((*is_loud.shape, Interpolator.BLOCK_SAMPLES), np.float32)
-        between[is_loud] = self._interpolator.peaks(samples, is_loud)
-        level = between.reshape(self.fmt.channels, -1)
-        np.maximum(level, np.abs(samples[:, Interpolator.BEFORE :][:, :n_padded]), out=level)
-        loudest = level.max(axis=0).astype(np.float64)
+            return None
+        peaks = self._interpolator.peaks(samples, is_loud)
+        own = samples[:, Interpolator.BEFORE : Interpolator.BEFORE + n_padded]
+        own = own.reshape(*is_loud.shape, -1)[is_loud]
+        np.maximum(peaks, np.abs(own, out=own), out=peaks)
+        if peaks.max() <= self._ceiling:
+            return None
+        loudest = np.full((is_loud.shape[1], Interpolator.BLOCK_SAMPLES), self._ceiling)
+        for (_, position), peak in zip(np.argwhere(is_loud), peaks, strict=True):
+            np.maximum(loudest[position], peak, out=loudest[position])
         # Behind n_ready the reach is not complete: those samples come again.
-        loudest[n_ready:] = 0.0
-        return np.asarray(1.0 - self._ceiling / np.maximum(loudest, self._ceiling))
+        needed: Curve = 1.0 - self._ceiling / loudest.reshape(-1)[:n_ready]
+        return np.pad(needed, (0, n_padded - n_ready))
 
     def _reduction(self, needed: Curve, *, n_past: int) -> Curve:
         """Return the reduction of the rows, late by the look-ahead, and keep the state."""

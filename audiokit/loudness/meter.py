@@ -26,7 +26,10 @@ _MOMENTARY_HOPS = 40
 _SHORT_TERM_HOPS = 300
 # BS.1770-5: gating blocks overlap by 75 %. EBU Tech 3342 asks for at least 1 Hz.
 _GATING_STEP_HOPS = 10
+# What is gathered before the next step of the work, because a call costs as much as
+# thousands of samples or hundreds of hops: 4096 samples, 30 s.
 _MIN_UPDATE_SAMPLES = 4096
+_MIN_FOLLOWED_HOPS = 3000
 _MAX_UPDATE_VALUES = 1 << 16
 
 
@@ -93,10 +96,11 @@ class LoudnessMeter(Meter[LoudnessReport]):
         self._waiting: list[Block] = []
         self._n_waiting = 0
         self._begun_hop = np.zeros(0)
+        self._new_hops: list[Powers] = []
         self._hops = np.zeros(0)
+        self._n_followed = 0
 
     def update(self, block: Block) -> None:
-        # Live blocks are gathered first: a call costs as much as thousands of samples.
         self._n_waiting += len(block)
         if self._n_waiting < _MIN_UPDATE_SAMPLES:
             self._waiting.append(block.copy())
@@ -147,38 +151,54 @@ class LoudnessMeter(Meter[LoudnessReport]):
         if self._n_waiting:
             self._measure(np.concatenate(self._waiting))
             self._waiting, self._n_waiting = [], 0
+        self._follow()
 
     def _measure(self, block: Block) -> None:
         self._level.update(block)
         self._true_peak.update(block)
         step = max(1, _MAX_UPDATE_VALUES // self.fmt.channels)
         for start in range(0, len(block), step):
-            self._take(self._weighting.process(block[start : start + step]))
+            self._sum_hops(self._powers(block[start : start + step]))
+            if self._n_hops - self._n_followed >= _MIN_FOLLOWED_HOPS:
+                self._follow()
 
-    def _take(self, weighted: Powers) -> None:
-        """Take the K-weighted samples, ``(channels, samples)``."""
-        np.multiply(weighted, weighted, out=weighted)
-        power = weighted[0]
-        for channel, weight in zip(weighted[1:], self._weights[1:], strict=True):
-            power += weight * channel
+    def _powers(self, block: Block) -> Powers:
+        """Return the K-weighted power of every sample, after those of the hop begun."""
+        stop = len(self._begun_hop)
+        powers = np.empty(stop + len(block))
+        powers[:stop] = self._begun_hop
+        for weighted in self._weighting.pieces(block):
+            start, stop = stop, stop + weighted.shape[1]
+            np.multiply(weighted, weighted, out=weighted)
+            powers[start:stop] = weighted[0]
+            for power, weight in zip(weighted[1:], self._weights[1:], strict=True):
+                powers[start:stop] += weight * power
+        return powers
+
+    def _sum_hops(self, powers: Powers) -> None:
+        """Sum what `_powers` returns over hops, and keep the rest."""
         rate = self.fmt.sample_rate
-        self._n_samples += len(power)
-        power = np.concatenate([self._begun_hop, power])
+        self._n_samples += len(powers) - len(self._begun_hop)
         first_hop, self._n_hops = self._n_hops, self._n_samples * _HOPS_PER_S // rate
         # Hop k begins at the first sample at or after k / 100 s: no drift at 11025 Hz.
         edges = -(-np.arange(first_hop, self._n_hops + 1) * rate // _HOPS_PER_S)
         edges -= edges[0]
-        self._begun_hop = power[edges[-1] :].copy()
+        self._begun_hop = powers[edges[-1] :].copy()
         if len(edges) > 1:
-            self._follow(np.add.reduceat(power[: edges[-1]], edges[:-1]))
+            self._new_hops.append(np.add.reduceat(powers[: edges[-1]], edges[:-1]))
 
-    def _follow(self, energies: Powers) -> None:
-        """Let the measuring windows slide over the next hops."""
-        for energy in energies.tolist():
-            self._energy += energy
-        self._hops = np.concatenate([self._hops, energies])
-        momentary, is_step = self._slide(_MOMENTARY_HOPS, len(energies))
-        short_term, is_range_step = self._slide(_SHORT_TERM_HOPS, len(energies))
+    def _follow(self) -> None:
+        """Let the measuring windows slide over the hops that are new."""
+        n_new, self._n_followed = self._n_hops - self._n_followed, self._n_hops
+        if not n_new:
+            return
+        self._hops = np.concatenate([self._hops, *self._new_hops])
+        self._new_hops = []
+        # One after the other: the same sum for any cutting of the stream.
+        energies = np.concatenate([[self._energy], self._hops[-n_new:]])
+        self._energy = float(np.add.accumulate(energies)[-1])
+        momentary, is_step = self._slide(_MOMENTARY_HOPS, n_new)
+        short_term, is_range_step = self._slide(_SHORT_TERM_HOPS, n_new)
         self._hops = self._hops[-(_SHORT_TERM_HOPS - 1) :]
         self._loudest_momentary = max(self._loudest_momentary, momentary.max(initial=0.0))
         self._loudest_short_term = max(self._loudest_short_term, short_term.max(initial=0.0))

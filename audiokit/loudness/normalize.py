@@ -83,7 +83,7 @@ class Leveler(Processor):
         fmt: Format of the stream.
         gain_db: What to add.
         limiter: Settings of the limiter; None for none.
-        noted: What else `facts` is to say.
+        noted: What else `facts` is to say; levels are rounded to 0.01 there.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Leveler(Processor):
         self._limiter = TruePeakLimiter(fmt, limiter) if limiter else None
         self._chain = Chain(fmt, [self._gain, self._limiter] if self._limiter else [self._gain])
         self.latency_samples = self._chain.latency_samples
-        self._noted = dict(noted or {})
+        self._noted = {name: _rounded(fact) for name, fact in (noted or {}).items()}
 
     def process(self, block: Block) -> Block:
         return self._chain.process(block)
@@ -112,7 +112,7 @@ class Leveler(Processor):
 
     def facts(self) -> Mapping[str, Fact]:
         mode = "linear" if self._gain.gain_db else "unchanged"
-        facts: dict[str, Fact] = {"gain_db": self._gain.gain_db, "mode": mode, **self._noted}
+        facts: dict[str, Fact] = {**self._gain.facts(), "mode": mode, **self._noted}
         if self._limiter:
             facts |= {"mode": "limited", **self._limiter.facts()}
         return facts
@@ -212,6 +212,10 @@ def _leveler(
     must_limit = true_peak_dbtp is not None and true_peak_dbtp + gain_db > ceiling_dbtp
     limiter = LimiterSettings(ceiling_dbtp=ceiling_dbtp) if must_limit else None
     return Leveler(fmt, gain_db, limiter=limiter, noted=noted)
+
+
+def _rounded(fact: Fact) -> Fact:
+    return round(fact, 2) if isinstance(fact, float) else fact
 
 
 def _within_range(gain_db: float) -> float:

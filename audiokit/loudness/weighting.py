@@ -11,6 +11,7 @@ own coefficients at 48 kHz.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,7 @@ def channel_weights(channels: int) -> tuple[float, ...]:
     return _WEIGHTS_BY_COUNT.get(channels, (1.0,) * channels)
 
 
+@lru_cache(maxsize=32)
 def k_weighting(sample_rate: int) -> Vector:
     """Design the K-weighting filter: a shelf for the head, a high-pass for the ear.
 
@@ -63,7 +65,7 @@ def k_weighting(sample_rate: int) -> Vector:
         sample_rate: In Hz, 4000 or more.
 
     Returns:
-        ``(2, 6)``: b0, b1, b2, a0, a1, a2 of both sections.
+        ``(2, 6)``: b0, b1, b2, a0, a1, a2 of both sections; not to be written to.
 
     Raises:
         SettingError: The sample rate is too low to weight anything.
@@ -87,7 +89,10 @@ def k_weighting(sample_rate: int) -> Vector:
         * _power(poles, _CALIBRATION_HZ, sample_rate)
         / _power(_HIGHPASS_B, _CALIBRATION_HZ, sample_rate)
     )
-    return np.array([shelf, [*(gain * _HIGHPASS_B), *poles]])
+    sections = np.array([shelf, [*(gain * _HIGHPASS_B), *poles]])
+    # The array is shared by all who ask for this rate.
+    sections.flags.writeable = False
+    return sections
 
 
 def _moved_poles(denominator: Vector, sample_rate: int) -> Vector:

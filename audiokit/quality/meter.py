@@ -24,6 +24,7 @@ from audiokit.units import amplitude_to_db
 __all__ = ["QualityMeter", "QualitySettings"]
 
 _LOWEST_RATE_HZ = 4000
+_CHUNKS_AT_ONCE = 4  # few calls, and temporaries that stay in cache
 _SHORTEST_S = 0.5
 _SILENCE_DBFS = -70.0
 # Digital zeros between takes are no noise floor.
@@ -90,12 +91,12 @@ class QualityMeter(Meter[QualityReport]):
     def update(self, block: Block) -> None:
         # Always in the same stretches, so that the sums do not depend on the cutting.
         held = np.concatenate([self._held, block])
-        needed = self._tally.chunk_samples + self._tally.overlap_samples
-        start = 0
-        while len(held) - start >= needed:
-            self._tally.add(held[start : start + needed])
-            start += self._tally.chunk_samples
-        self._held = held[start:].copy()
+        chunk, overlap = self._tally.chunk_samples, self._tally.overlap_samples
+        n_chunks = max(0, (len(held) - overlap) // chunk)
+        for first in range(0, n_chunks, _CHUNKS_AT_ONCE):
+            last = min(first + _CHUNKS_AT_ONCE, n_chunks)
+            self._tally.add(held[first * chunk : last * chunk + overlap])
+        self._held = held[n_chunks * chunk :].copy()
 
     def result(self) -> QualityReport:
         tally = copy.deepcopy(self._tally)
@@ -206,7 +207,8 @@ def _scored(
 
 def _modulation_db(tally: Tally) -> float:
     """Return how deeply the envelope moves at 2 to 8 Hz, in dB below its mean."""
-    return 10.0 * math.log10(tally.syllables / max(tally.carrier, 1e-12) + 1e-4)
+    _, _, _, carrier, syllables = tally.totals
+    return 10.0 * math.log10(syllables / max(carrier, 1e-12) + 1e-4)
 
 
 def _snr_db(tally: Tally) -> float:
@@ -221,11 +223,12 @@ def _snr_db(tally: Tally) -> float:
 
 
 def _clarity(tally: Tally, bandwidth_hz: float) -> float:
-    energy = max(tally.energy, 1e-12)
+    total, telephone_energy, flat_energy, _, _ = tally.totals
+    energy = max(total, 1e-12)
     # Each mark from where there is none of it to where clean speech has it.
     depth = np.interp(_modulation_db(tally), (-20.0, -6.0), (0.0, 1.0))
-    telephone = np.interp(tally.telephone_energy / energy, (0.1, 0.6), (0.0, 1.0))
-    uneven = np.interp(tally.flat_energy / energy, (0.05, 0.7), (1.0, 0.0))
+    telephone = np.interp(telephone_energy / energy, (0.1, 0.6), (0.0, 1.0))
+    uneven = np.interp(flat_energy / energy, (0.05, 0.7), (1.0, 0.0))
     width = np.interp(bandwidth_hz, (2000.0, 7000.0), (0.0, 1.0))
     return float(0.4 * depth + 0.2 * telephone + 0.2 * uneven + 0.2 * width)
 

@@ -6,6 +6,27 @@ from dataclasses import asdict, dataclass
 
 __all__ = ["QualityReport"]
 
+# Decimals in a row: no estimate is surer than that.
+_DECIMALS = {
+    "duration_s": 6,
+    "overall": 1,
+    "snr_db": 2,
+    "clarity": 4,
+    "consistency": 4,
+    "active_level_dbfs": 2,
+    "noise_floor_dbfs": 2,
+    "peak_dbfs": 2,
+    "clipping_ratio": 6,
+    "silence_ratio": 4,
+    "dc_offset": 6,
+    "bandwidth_hz": 0,
+    "snr_score": 1,
+    "clarity_score": 1,
+    "level_score": 1,
+    "consistency_score": 1,
+    "clipping_penalty": 1,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class QualityReport:
@@ -53,5 +74,17 @@ class QualityReport:
     """Points that clipping costs, 0 to 40."""
 
     def to_row(self) -> dict[str, float | str | None]:
-        """Return all fields by name, in a fixed order, for a table."""
-        return asdict(self)
+        """Return all fields by name, in a fixed order, for a table.
+
+        Rounded to read well: levels to 0.01 dB, ratios to 0.0001, scores to 0.1,
+        `dc_offset` to 1e-6, `bandwidth_hz` to 1 Hz, `duration_s` to 1e-6 s. The grade is
+        that of the exact score.
+        """
+        return {name: _rounded(name, value) for name, value in asdict(self).items()}
+
+
+def _rounded(name: str, value: float | str | None) -> float | str | None:
+    if value is None or isinstance(value, str):
+        return value
+    # Zero added: minus zero becomes zero.
+    return round(value, _DECIMALS[name]) + 0.0

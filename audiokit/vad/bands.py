@@ -25,7 +25,7 @@ _EDGES_HZ = (
     *(3150, 3800),
 )
 _WINDOW_S = 0.032
-_FRAMES_AT_ONCE = 128  # temporaries of this many frames stay in the cache
+_FRAMES_AT_ONCE = 64  # temporaries of this many frames stay in the cache
 _POWER_FLOOR = 1e-14  # -140 dB, 30 dB below the noise of 16-bit rounding in one band
 
 
@@ -59,7 +59,7 @@ class BandLevels:
         self._first, self._last = 2 * int(edges[0]), 2 * int(edges[-1])
         self._starts = 2 * (edges[:-1] - edges[0])
         # The mean power of a bin, so that white noise reads alike in every band and rate.
-        scale = 1.0 / (np.diff(edges) * (window**2).sum() * fmt.channels)
+        scale = n_fft / (np.diff(edges) * (window**2).sum() * fmt.channels)
         self._scale = scale.astype(np.float32)
         self._window = window.astype(np.float32)
         self.reset()
@@ -116,7 +116,9 @@ class BandLevels:
 
     def _band_power(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         frames *= self._window
-        spectrum = np.fft.rfft(frames, self._n_fft).view(np.float32)
+        # With the default norm, NumPy passes an integer factor and so leaves single
+        # precision: three times slower.
+        spectrum = np.fft.rfft(frames, self._n_fft, norm="ortho").view(np.float32)
         squares = np.square(spectrum[:, self._first : self._last])
         sums: NDArray[np.float32] = np.add.reduceat(squares, self._starts, axis=1)
         return sums

@@ -15,6 +15,8 @@ References:
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -33,9 +35,11 @@ LOOK_AHEAD_FRAMES = (_AFTER + 1) * _GROUP
 
 _FLOOR_QUANTILE, _CEILING_QUANTILE = 0.1, 0.95
 _SILENT_DB = np.float32(-115.0)  # 16-bit rounding alone makes -101 dB
+_NOTHING = np.float32(np.inf)  # the mean of a group without an audible frame: ranks last
 # A gate leaves pauses far below any room: breath and hiss above them are no speech.
 _MAX_RANGE_DB = np.float32(45.0)
 _MIN_RANGE_DB = np.float32(6.0)
+_MIN_SHARE = np.float32(-0.2)
 
 # Log-odds of speech, a logistic regression on the training recordings: LibriSpeech under
 # noise at -3 to 45 dB and clean, noise alone, digital silence; labels from the clean level.
@@ -67,7 +71,10 @@ class SpeechProbability:
 
     def reset(self) -> None:
         """Forget the stream, as if newly built."""
-        self._levels = _absent(_BEFORE * _GROUP)
+        # Frames, with the bands' mean as one more column, from the halo on; and what is
+        # known of their groups, from the past on.
+        self._levels = _absent(_HALO * _GROUP)
+        self._means = np.full((_BEFORE, N_BANDS + 1), _NOTHING, np.float32)
 
     def process(self, levels_db: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take the next band levels, ``(frames, 16)``; return the frames that are final.
@@ -75,73 +82,89 @@ class SpeechProbability:
         Returns:
             ``(frames,)``, 0 to 1; exactly 0 in digital silence.
         """
-        levels = np.concatenate([self._levels, levels_db])
-        n_ready = max(0, len(levels) // _GROUP - _BEFORE - _AFTER)
-        self._levels = levels[n_ready * _GROUP :].copy()
+        overall = np.add.reduce(levels_db, axis=1, keepdims=True) / np.float32(N_BANDS)
+        levels = np.concatenate([self._levels, np.concatenate([levels_db, overall], axis=1)])
+        n_groups = len(levels) // _GROUP
+        groups = levels[: n_groups * _GROUP].reshape(n_groups, _GROUP, N_BANDS + 1)
+        means = np.concatenate([self._means, _group_means(groups[len(self._means) - _PAST :])])
+        n_ready = max(0, n_groups - _HALO - _AFTER)
+        self._levels, self._means = levels[n_ready * _GROUP :].copy(), means[n_ready:].copy()
         parts = [np.zeros(0, np.float32)]
         for first in range(0, n_ready, _GROUPS_AT_ONCE):
             last = min(first + _GROUPS_AT_ONCE, n_ready)
-            stretch = levels[first * _GROUP : (last + _BEFORE + _AFTER) * _GROUP]
-            parts.append(self._judge(stretch.reshape(-1, _GROUP, N_BANDS)))
+            floor, ceiling = _floor_and_ceiling(means[first : last + _BEFORE + _AFTER])
+            parts.append(self._judge(groups[first : last + 2 * _HALO], floor, ceiling))
         return np.concatenate(parts)
 
     def flush(self) -> NDArray[np.float32]:
         """End the stream and return the remaining frames."""
-        n_missing = len(self._levels) - _BEFORE * _GROUP
-        tail = self.process(_absent((_AFTER + 1) * _GROUP))
+        n_missing = len(self._levels) - _HALO * _GROUP
+        tail = self.process(_absent((_AFTER + 1) * _GROUP)[:, :N_BANDS])
         return tail[:n_missing]
 
-    def _judge(self, groups: NDArray[np.float32]) -> NDArray[np.float32]:
-        overall = groups.mean(axis=2)
-        is_audible = overall > _SILENT_DB  # false where there is no frame
-        floor, ceiling = _floor_and_ceiling(groups, overall, is_audible)
-        seen = slice(_PAST, len(groups) - _FUTURE)
+    def _judge(
+        self,
+        groups: NDArray[np.float32],
+        floor: NDArray[np.float32],
+        ceiling: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Return the probability in all groups but the first and the last, the halo."""
+        overall = groups[:, :, N_BANDS]
         span = ceiling[:, N_BANDS:] - floor[:, N_BANDS:]
         # Two numbers a frame: the bands' weighted rise, and the share of the whole range.
-        rise = groups[seen] - floor[:, np.newaxis, :N_BANDS]
-        np.clip(rise, np.float32(-5.0), np.float32(30.0), out=rise)
-        share = (overall[seen] - floor[:, N_BANDS:]) / np.maximum(span, _MIN_RANGE_DB)
-        np.clip(share, np.float32(-0.2), np.float32(1.2), out=share)
+        rise = groups[:, :, :N_BANDS] - floor[:, np.newaxis, :N_BANDS]
+        np.maximum(rise, np.float32(-5.0), out=rise)
+        np.minimum(rise, np.float32(30.0), out=rise)
+        share = (overall - floor[:, N_BANDS:]) / np.maximum(span, _MIN_RANGE_DB)
+        np.maximum(share, _MIN_SHARE, out=share)
+        np.minimum(share, np.float32(1.2), out=share)
         # Products of one size, a group each: the same bits however many groups there are.
         merit = np.matmul(rise, self._weights)[:, :, 0] + np.float32(_SHARE_WEIGHT) * share
         steady = _STEADY_WEIGHT * np.maximum(0.0, _STEADY_DB - span)
-        bias = np.repeat(_BIAS - steady[:, 0], _GROUP)
-        odds = bias + _neighbour_mean(merit.reshape(-1))
-        share = share.reshape(-1)
-        odds += _PEAK_WEIGHT * _neighbour_peak(share, _REACH_PEAK)
-        odds -= _EDGE_WEIGHT * np.maximum(0.0, _EDGE_SHARE - _neighbour_peak(share, _REACH_EDGE))
-        inside = slice(_HALO * _GROUP, len(odds) - _HALO * _GROUP)
-        # exp of a contiguous copy: a strided one may take another path to other bits.
-        probability = 1.0 / (1.0 + np.exp(-odds[inside].copy()))
-        is_heard = is_audible[seen].reshape(-1)[inside]
-        judged: NDArray[np.float32] = np.where(is_heard, probability, 0.0).astype(np.float32)
-        return judged
+        odds = _neighbour_mean(merit.ravel()).reshape(merit.shape)
+        odds += _BIAS - steady
+        share = np.where(np.isnan(share), _MIN_SHARE, share).ravel()
+        peak, near = (_neighbour_peak(share, reach) for reach in (_REACH_PEAK, _REACH_EDGE))
+        inside = slice(_HALO * _GROUP, -_HALO * _GROUP)
+        odds = odds.ravel()[inside] + _PEAK_WEIGHT * peak[inside]
+        odds -= _EDGE_WEIGHT * np.maximum(0.0, _EDGE_SHARE - near[inside])
+        is_heard = overall.ravel()[inside] > _SILENT_DB  # false where there is no frame
+        judged: NDArray[np.float32] = np.where(is_heard, 1.0 / (1.0 + np.exp(-odds)), 0.0)
+        return judged.astype(np.float32)
 
 
 def _absent(n_frames: int) -> NDArray[np.float32]:
     """Frames before the beginning or after the end: NaN, so that no statistic counts them."""
-    return np.full((n_frames, N_BANDS), np.nan, np.float32)
+    return np.full((n_frames, N_BANDS + 1), np.nan, np.float32)
+
+
+def _group_means(groups: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return each group's mean levels over its audible frames, ``(groups, 17)``.
+
+    Silent frames do not count: an edit is no noise floor.
+    """
+    is_audible = groups[:, :, N_BANDS:] > _SILENT_DB
+    sums = np.add.reduce(np.where(is_audible, groups, np.float32(0.0)), axis=1)
+    n_audible = np.add.reduce(is_audible, axis=1, dtype=np.float32)
+    means: NDArray[np.float32] = sums / np.maximum(n_audible, np.float32(1.0))
+    return np.where(n_audible > 0.0, means, _NOTHING)
 
 
 def _floor_and_ceiling(
-    groups: NDArray[np.float32], overall: NDArray[np.float32], is_audible: NDArray[np.bool_]
+    means: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the low and the high level around each group, in dB.
 
     Both ``(groups - 30, 17)``: each band's, then that of the bands' mean. They are ranks
-    among the mean levels of the groups in reach. Silent frames do not count: an edit is
-    no noise floor.
+    among the mean levels of the groups in reach.
     """
-    columns = np.concatenate([groups, overall[:, :, np.newaxis]], axis=2)
-    columns[~is_audible] = 0.0
-    n_audible = is_audible.sum(axis=1, dtype=np.float32)[:, np.newaxis]
-    means = columns.sum(axis=1) / np.maximum(n_audible, np.float32(1.0))
-    means[n_audible[:, 0] == 0] = np.nan
     ranked = np.sort(sliding_window_view(means, _PAST + 1 + _FUTURE, axis=0), axis=-1)
-    # NaN sorts last: ranks count within the groups that are there.
-    last = np.maximum(np.count_nonzero(~np.isnan(ranked), axis=-1, keepdims=True) - 1, 0)
+    # Groups that heard nothing come last: ranks count within the others.
+    n_heard = np.count_nonzero(ranked[:, 0] < _NOTHING, axis=-1)
+    ranked[n_heard == 0] = 0.0
+    last, every = np.maximum(n_heard - 1, 0), np.arange(len(ranked))
     floor, ceiling = (
-        np.nan_to_num(np.take_along_axis(ranked, np.rint(q * last).astype(np.intp), -1))[:, :, 0]
+        ranked[every, :, np.rint(q * last).astype(np.intp)]
         for q in (_FLOOR_QUANTILE, _CEILING_QUANTILE)
     )
     return np.maximum(floor, ceiling - _MAX_RANGE_DB), ceiling
@@ -153,19 +176,31 @@ def _neighbour_mean(values: NDArray[np.float32]) -> NDArray[np.float64]:
     padded = np.zeros((2, len(values) + 2 * _REACH_MEAN))
     padded[0, _REACH_MEAN:-_REACH_MEAN] = np.where(is_there, values, 0.0)
     padded[1, _REACH_MEAN:-_REACH_MEAN] = is_there
-    sums = np.zeros((2, len(values)))
-    # Added one by one in order: a running sum would depend on where the array begins.
-    for shift in range(2 * _REACH_MEAN + 1):
-        sums += padded[:, shift : shift + len(values)]
+    sums = _sliding(np.add, padded, 2 * _REACH_MEAN + 1)
     means: NDArray[np.float64] = sums[0] / np.maximum(sums[1], 1.0)
     return means
 
 
 def _neighbour_peak(values: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
-    """Return the maximum of each value and its neighbours, of those that are there."""
-    n_values = len(values)
-    padded = np.pad(np.nan_to_num(values, nan=-0.2), reach, constant_values=-0.2)
-    peak: NDArray[np.float32] = padded[:n_values].copy()
-    for shift in range(1, 2 * reach + 1):
-        np.maximum(peak, padded[shift : shift + n_values], out=peak)
-    return peak
+    """Return the maximum of each value and its neighbours."""
+    padded = np.full(len(values) + 2 * reach, _MIN_SHARE)
+    padded[reach:-reach] = values
+    return _sliding(np.maximum, padded, 2 * reach + 1)
+
+
+def _sliding(combine: np.ufunc, values: NDArray[Any], width: int) -> NDArray[Any]:
+    """Combine every stretch of `width` values, by halves.
+
+    Each in the same order: a running sum would depend on where the array begins.
+
+    Returns:
+        Along the last axis, ``width - 1`` fewer values.
+    """
+    if width == 1:
+        return values
+    half = width // 2
+    halves = _sliding(combine, values, half)
+    combined: NDArray[Any] = combine(halves[..., :-half], halves[..., half:])
+    if width % 2:
+        combined = combine(combined[..., :-1], values[..., width - 1 :])
+    return combined

@@ -10,7 +10,7 @@ import pytest
 from audiokit.errors import SettingError
 from audiokit.features import FAMILY_NAMES, FeatureExtractor, FeatureSettings
 from audiokit.stage import StreamFormat
-from audiokit.testing import analyze, speechlike
+from audiokit.testing import analyze, speechlike, split_at
 
 FMT = StreamFormat(16000)
 EVERYTHING = FeatureSettings(families=FAMILY_NAMES)
@@ -234,6 +234,14 @@ def test_no_mel_band_is_dead_at_any_rate(sample_rate):
     noise = (rng.standard_normal((sample_rate, 1)) * 0.1).astype(np.float32)
     extractor = FeatureExtractor(StreamFormat(sample_rate), FeatureSettings(families=("mel",)))
     assert analyze(extractor, [noise])[5:-5].min() > -60.0
+
+
+@pytest.mark.parametrize("cut_samples", [160, 16077, 64000])
+def test_a_stream_of_several_groups_has_the_same_bits_at_any_cutting(cut_samples):
+    speech = speechlike(FMT, 6.0)
+    whole = analyze(FeatureExtractor(FMT, EVERYTHING), [speech])
+    pieces = split_at(speech, range(0, len(speech), cut_samples))
+    np.testing.assert_array_equal(analyze(FeatureExtractor(FMT, EVERYTHING), pieces), whole)
 
 
 def test_channels_are_averaged():

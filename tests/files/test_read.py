@@ -112,6 +112,26 @@ def test_blocks_are_of_the_length_asked_for_whatever_the_decoder_gives(block_sam
     np.testing.assert_array_equal(np.concatenate(blocks), EXACT[:5000])
 
 
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+@pytest.mark.parametrize("opened", [io.BytesIO, Pipe])
+def test_a_block_may_be_written_to_and_no_other_changes(subtype, opened):
+    data = encoded("WAV", subtype, EXACT)
+    expected, _ = soundfile.read(io.BytesIO(data), dtype="float32")
+    with open_audio(opened(data)) as reader:
+        blocks = []
+        for block in reader.blocks(3000):
+            blocks.append(block.copy())
+            block.fill(9.0)
+    np.testing.assert_array_equal(np.concatenate(blocks), expected)
+
+
+@pytest.mark.parametrize("container", ["WAV", "AIFF", "FLAC"])
+def test_every_sixteen_bit_value_is_what_libsndfile_makes_of_it(container):
+    data = encoded(container, "PCM_16", np.arange(-(2**15), 2**15).astype(np.int16)[:, None])
+    peer, _ = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    np.testing.assert_array_equal(read_all(io.BytesIO(data))[0], peer)
+
+
 def test_a_cut_off_file_gives_what_it_holds_and_says_so(tmp_path):
     path = tmp_path / "cut.flac"
     noise = np.random.default_rng(1).uniform(-0.5, 0.5, 50_000)

@@ -195,8 +195,8 @@ def test_a_pipe_refuses_what_must_go_back(container):
 @pytest.mark.parametrize(
     ("fmt", "options", "text"),
     [
-        (StreamFormat(44_100), {"container": "opus"}, "--resample-hz 48000"),
-        (StreamFormat(11_000), {"container": "mp3"}, "--resample-hz 11025"),
+        (StreamFormat(44_100), {"container": "opus"}, "Resample to 48000 Hz first."),
+        (StreamFormat(11_000), {"container": "mp3"}, "Resample to 11025 Hz first."),
         (StreamFormat(RATE, 3), {"container": "mp3"}, "Mix down"),
         (MONO, {"container": "flac", "bit_depth": 32}, "16 or 24 for flac"),
     ],

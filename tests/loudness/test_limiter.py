@@ -42,6 +42,15 @@ def test_what_stays_below_the_ceiling_keeps_its_bits():
     assert limiter.facts() == {"max_reduction_db": 0.0, "limited_samples": 0}
 
 
+def test_what_is_stated_in_db_is_stated_to_a_hundredth():
+    fmt = StreamFormat(16000)
+    limiter = TruePeakLimiter(fmt)
+    render(limiter, [speechlike(fmt, 1.0) * 6])
+    reduction_db = limiter.facts()["max_reduction_db"]
+    assert reduction_db > 1.0
+    assert reduction_db == round(reduction_db, 2)
+
+
 def test_only_the_neighbourhood_of_a_peak_is_turned_down():
     fmt = StreamFormat(16000)
     block = speechlike(fmt, 4.0)

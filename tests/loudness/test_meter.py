@@ -10,7 +10,7 @@ import pytest
 from audiokit.errors import SettingError
 from audiokit.loudness.level import LevelMeter
 from audiokit.loudness.meter import LoudnessMeter
-from audiokit.loudness.true_peak import TruePeakMeter
+from audiokit.loudness.true_peak import Interpolator, TruePeakMeter
 from audiokit.loudness.weighting import channel_weights, k_weighting
 from audiokit.stage import StreamFormat
 from audiokit.testing import measure, speechlike, split_at
@@ -153,6 +153,35 @@ def test_true_peak_agrees_with_a_polyphase_resampler():
     peer = np.abs(resample_poly(block.astype(float), 4, 1, axis=0, window=("kaiser", 8.0))).max()
     ours = measure(TruePeakMeter(fmt), split_at(block, [100, 5000, 5001]))
     assert 20 * math.log10(ours / peer) == pytest.approx(0.0, abs=0.1)
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+@pytest.mark.parametrize("shape", ["noise", "speech", "alternating", "steps", "slope"])
+def test_no_block_is_left_out_that_holds_a_larger_value(factor, shape):
+    interpolator = Interpolator(factor)
+    n_samples = 8 * interpolator.BLOCK_SAMPLES + interpolator.REACH
+    time = np.arange(n_samples)
+    mono = {
+        "noise": np.random.default_rng(0).uniform(-1, 1, n_samples),
+        "speech": speechlike(StreamFormat(16000), 0.3)[:n_samples, 0],
+        # The worst that a windowed sinc can meet: signs that change with its taps.
+        "alternating": np.where(time % 700 < 350, 1.0, -1.0) * (-1.0) ** time,
+        "steps": np.sign(np.sin(time / 40)),
+        "slope": np.linspace(-1, 1, n_samples),
+    }[shape]
+    samples = np.ascontiguousarray(mono[np.newaxis], dtype=np.float32)
+    every = np.ones((1, 8), np.bool_)
+    highest = interpolator.peaks(samples, every).max(axis=1)
+    for limit in np.linspace(0.0, 1.1 * highest.max(), 40):
+        wanted = interpolator.may_exceed(samples, float(limit))[0]
+        assert (highest[~wanted] <= limit).all()
+    assert interpolator.highest(samples, every) == highest.max()
+
+
+def test_most_of_speech_needs_no_interpolation():
+    samples = np.ascontiguousarray(speechlike(StreamFormat(16000), 4.0)[: 120 * 512 + 47].T)
+    wanted = Interpolator(4).may_exceed(samples, float(np.abs(samples).max()))
+    assert 0 < np.count_nonzero(wanted) < 0.4 * wanted.size
 
 
 def test_dc_is_reported_and_counts_in_the_rms():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audiokit.errors import SettingError
-from audiokit.quality import QualityMeter, QualitySettings
+from audiokit.quality import QualityMeter, QualityReport, QualitySettings
 from audiokit.stage import StreamFormat
 from audiokit.testing import measure, speechlike, split_at
 
@@ -201,8 +201,63 @@ def test_a_row_holds_every_field_under_its_name():
     report = _score(speechlike(FMT, 3.0))
     row = report.to_row()
     assert list(row)[:5] == ["duration_s", "overall", "grade", "worst", "reason"]
-    assert row["overall"] == report.overall
     assert all(value is None or isinstance(value, (float, str)) for value in row.values())
+
+
+def test_a_row_is_rounded_and_the_report_is_not():
+    report = QualityReport(
+        duration_s=3.00000049,
+        overall=84.96,
+        grade="B",
+        worst="noise: -8",
+        reason=None,
+        snr_db=18.125001,
+        clarity=0.84236,
+        consistency=0.81394,
+        active_level_dbfs=-22.8936,
+        noise_floor_dbfs=-58.375001,
+        peak_dbfs=-1.5315,
+        clipping_ratio=0.00016,
+        silence_ratio=0.58718,
+        dc_offset=-4.2e-7,
+        bandwidth_hz=3937.6,
+        snr_score=68.44,
+        clarity_score=84.236,
+        level_score=100.0,
+        consistency_score=81.394,
+        clipping_penalty=12.04,
+    )
+    assert report.to_row() == {
+        "duration_s": 3.0,
+        "overall": 85.0,
+        "grade": "B",
+        "worst": "noise: -8",
+        "reason": None,
+        "snr_db": 18.13,
+        "clarity": 0.8424,
+        "consistency": 0.8139,
+        "active_level_dbfs": -22.89,
+        "noise_floor_dbfs": -58.38,
+        "peak_dbfs": -1.53,
+        "clipping_ratio": 0.00016,
+        "silence_ratio": 0.5872,
+        "dc_offset": 0.0,
+        "bandwidth_hz": 3938.0,
+        "snr_score": 68.4,
+        "clarity_score": 84.2,
+        "level_score": 100.0,
+        "consistency_score": 81.4,
+        "clipping_penalty": 12.0,
+    }
+    assert str(report.to_row()["dc_offset"]) == "0.0"
+
+
+def test_a_row_without_scores_has_none_where_the_report_has():
+    report = _score(FMT.silence(0))
+    row = report.to_row()
+    assert row["overall"] is None
+    assert row["reason"] == report.reason
+    assert row["duration_s"] == 0.0
 
 
 def test_asking_half_way_changes_nothing():
@@ -212,6 +267,13 @@ def test_asking_half_way_changes_nothing():
         meter.update(piece)
         meter.result()
     assert meter.result() == measure(QualityMeter(FMT), [block])
+
+
+@pytest.mark.parametrize("cut_samples", [320, 16077, 64000])
+def test_many_stretches_at_once_count_as_they_do_one_by_one(cut_samples):
+    block = speechlike(FMT, 10.0)
+    pieces = split_at(block, range(0, len(block), cut_samples))
+    assert measure(QualityMeter(FMT), pieces) == measure(QualityMeter(FMT), [block])
 
 
 def test_an_unknown_profile_and_a_rate_below_speech_are_refused():

@@ -9,6 +9,11 @@ import sys
 # hundred samples cost several times what they save.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+# For the workers, where glibc reads it at their start: it would give the memory of each
+# group of frames back to the system and fetch it anew page by page, which costs as much
+# as the transforms.
+os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(4 << 20))
+os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(8 << 20))
 
 
 def main() -> None:

@@ -12,13 +12,15 @@ from audiokit.denoise.noise_floor import Powers
 
 __all__ = ["SpeechGain"]
 
-# What lies above is out of reach, and bounded only because NumPy bounds both ends faster
-# than one.
-_SNR_RANGE_DB = (-18.0, 250.0)
+# From -18 dB; the upper end only keeps quotients finite.
+_LOWEST_SNR, _HIGHEST_SNR = np.float32(10.0 ** (-18.0 / 10.0)), np.float32(1e25)
 # Noise is taken a little stronger than it was found, since it is found a little weak.
 _NOISE_EXCESS = np.float32(10.0 ** (0.8 / 10.0))
 _GAIN_EXPONENT = np.float32(1.1)
 _EULER = 0.5772156649015329
+# The mean of a logarithm lies below the logarithm of the mean by up to Euler's constant;
+# half of it is the compromise of Breithaupt et al.
+_LOG_MEAN_BIAS = np.float32(math.exp(0.5 * _EULER))
 
 # Smoothing from frame to frame, per 16 ms, by quefrency at a bandwidth of 8 kHz: the
 # coarse envelope of a spectrum moves freely, its fine structure is noise unless it is
@@ -32,7 +34,8 @@ _PITCH_WIDTH = np.array([-1, 0, 1])
 # Speech presence rises from none to certain over this range of smoothed SNR.
 _ABSENT_SNR, _PRESENT_SNR = np.float32(10.0 ** (-10.0 / 10.0)), np.float32(10.0 ** (-3.0 / 10.0))
 _LOG_ABSENT_SNR = np.log(_ABSENT_SNR)
-_LOG_PRESENCE_RANGE = np.log(_PRESENT_SNR) - _LOG_ABSENT_SNR
+# Three such ranges are multiplied: near the bin, around it, and in the whole frame.
+_PRESENCE_OF_LOGS = (np.log(_PRESENT_SNR) - _LOG_ABSENT_SNR) ** -3
 # Of the newest frame and the two before.
 _SNR_WEIGHTS = np.array([0.5, 0.3, 0.2], np.float32)
 _LOCAL_HZ, _GLOBAL_HZ = 31.25, 470.0
@@ -42,8 +45,8 @@ _CERTAIN_SNR = np.float32(300.0)
 
 # Beyond this no likelihood counts, and its exponential would be a denormal number: slow.
 _LARGEST_EXPONENT = np.float32(60.0)
-
 _ZERO, _ONE, _INFINITY = np.float32(0.0), np.float32(1.0), np.float32(np.inf)
+
 # The exponential integral is tabulated by the upper bits of a number, the logarithm of
 # the number in steps: 128 to the octave are left when the lower 16 bits go.
 _DROPPED_BITS = 16
@@ -105,10 +108,6 @@ class SpeechGain:
             [_inverse_counts(self._n_bins, radius) for radius in (self._local, self._global)]
         )[:, np.newaxis, np.newaxis]
         self._inverse_frame_bins = np.float32(1.0 / (self._frame.stop - self._frame.start))
-        lowest_db, highest_db = _SNR_RANGE_DB
-        self._lowest_snr = np.float32(10.0 ** (lowest_db / 10.0))
-        self._lowest_log_snr = np.float32(lowest_db / 10.0 * math.log(10.0))
-        self._highest_log_snr = np.float32(highest_db / 10.0 * math.log(10.0))
         self.reset()
 
     def reset(self) -> None:
@@ -133,8 +132,7 @@ class SpeechGain:
             `lowest` to 0, of the shape of `power`.
         """
         noise *= _NOISE_EXCESS
-        log_snr = self._smoothed_log_snr(power, noise)
-        snr = np.exp(log_snr, out=log_snr)
+        snr = self._smoothed_snr(power, noise)
         odds = snr + _ONE
         wiener = snr / odds
         # Called v in the papers.
@@ -159,27 +157,27 @@ class SpeechGain:
         smoothing[: max(1, round(_ENVELOPE_COEFFICIENTS * per_coefficient))] = 0.0
         return smoothing.astype(np.float32)
 
-    def _smoothed_log_snr(self, power: Powers, noise: Powers) -> Powers:
+    def _smoothed_snr(self, power: Powers, noise: Powers) -> Powers:
         # The likeliest speech power: the power above the noise, if any.
         speech = power - noise
-        np.maximum(speech, noise * self._lowest_snr, out=speech)
+        np.maximum(speech, noise * _LOWEST_SNR, out=speech)
         # The cepstrum is real and even: one half says it all.
         cepstrum = self._transform_even(np.log(speech, out=speech)).copy()
         self._smooth_over_time(cepstrum)
-        log_snr = np.log(noise, out=speech)
-        np.subtract(self._transform_even(cepstrum), log_snr, out=log_snr)
-        # The mean of a logarithm lies below the logarithm of the mean by up to Euler's
-        # constant; half of it is the paper's compromise.
-        log_snr += np.float32(0.5 * _EULER)
-        return log_snr.clip(self._lowest_log_snr, self._highest_log_snr, out=log_snr)
+        snr: Powers = np.exp(self._transform_even(cepstrum), out=speech)
+        snr /= noise
+        snr *= _LOG_MEAN_BIAS
+        snr.clip(_LOWEST_SNR, _HIGHEST_SNR, out=snr)
+        return snr
 
     def _transform_even(self, half: Powers) -> Powers:
         """Transform the first half of a real, even sequence: its own inverse."""
         # A complex argument keeps NumPy in single precision.
-        whole: Powers = np.fft.irfft(
+        whole = np.fft.irfft(
             half.astype(np.complex64), self._window_samples, axis=-1, norm="ortho"
         )
-        return whole[..., : self._n_bins]
+        # NumPy's stubs promise double precision; single stays single.
+        return whole[..., : self._n_bins].astype(np.float32, copy=False)
 
     def _smooth_over_time(self, cepstrum: Powers) -> None:
         if not self._began:
@@ -213,8 +211,7 @@ class SpeechGain:
         Args:
             snr: Smoothed signal-to-noise ratio.
             odds: The same plus 1.
-            exponent: By how much the logarithms of the two likelihoods differ, before
-                that.
+            exponent: Logarithm of what the power says for speech, apart from those odds.
         """
         np.negative(exponent, out=exponent)
         odds *= np.exp(exponent, out=exponent)
@@ -232,7 +229,7 @@ class SpeechGain:
         self._began = True
         self._last_snr = recent[-n_before:].copy()
         newest, middle, oldest = _SNR_WEIGHTS
-        smooth = np.multiply(recent[2:], newest, out=snr)
+        smooth: Powers = np.multiply(recent[2:], newest, out=snr)
         smooth += recent[1:-1] * middle
         smooth += recent[:-2] * oldest
         return smooth
@@ -241,23 +238,22 @@ class SpeechGain:
         """Return how probable speech is before the power is looked at."""
         # The sums go on beyond both edges, so that no mean is a special case.
         zero, n_bins = self._global, self._n_bins
-        sums = _running_sums(snr, self._global)
+        sums = _running_sums(snr, margin=zero)
         means = np.empty((2, *snr.shape), np.float32)
         for mean, radius in zip(means, (self._local, self._global), strict=True):
-            upper, lower = zero + radius + 1, zero - radius
+            lower, upper = zero - radius, zero + radius + 1
             np.subtract(
                 sums[..., upper : upper + n_bins], sums[..., lower : lower + n_bins], out=mean
             )
         means *= self._inverse_counts
         local, wide = _log_above_absence(means)
-        upper, lower = zero + self._frame.stop, zero + self._frame.start
+        prior: Powers = np.multiply(local, wide, out=local)
+        lower, upper = zero + self._frame.start, zero + self._frame.stop
         frame = sums[..., upper : upper + 1] - sums[..., lower : lower + 1]
         frame *= self._inverse_frame_bins
-        frame = _log_above_absence(frame)
-        frame *= _LOG_PRESENCE_RANGE**-3
-        local *= wide
-        local *= frame
-        return local.clip(_LEAST_PRESENCE, _ONE, out=local)
+        prior *= _log_above_absence(frame) * _PRESENCE_OF_LOGS
+        prior.clip(_LEAST_PRESENCE, _ONE, out=prior)
+        return prior
 
 
 def _recurse(inputs: Powers, smoothing: Powers, last: NDArray[np.float32]) -> None:
@@ -271,7 +267,7 @@ def _recurse(inputs: Powers, smoothing: Powers, last: NDArray[np.float32]) -> No
 
 
 def _log_above_absence(snr: Powers) -> Powers:
-    """Return, in place, the logarithm from 0 for no speech to `_LOG_PRESENCE_RANGE`."""
+    """Return the logarithm, in place, 0 where speech is absent, bounded where certain."""
     snr.clip(_ABSENT_SNR, _PRESENT_SNR, out=snr)
     np.log(snr, out=snr)
     snr -= _LOG_ABSENT_SNR

@@ -170,4 +170,5 @@ class NoiseFloor:
 def _bins_near(n_bins: int, radius: int) -> NDArray[np.intp]:
     """Return the bins around each bin, the edge in place of what lies beyond it."""
     around = np.arange(n_bins) + np.arange(-radius, radius + 1)[:, np.newaxis]
-    return np.clip(around, 0, n_bins - 1)
+    around.clip(0, n_bins - 1, out=around)
+    return around

@@ -12,7 +12,7 @@ from audiokit.dsp.framing import Framer, Frames
 from audiokit.errors import SettingError
 from audiokit.stage import Block, StreamFormat
 
-__all__ = ["GROUP_FRAMES", "Change", "Spectra", "StftStream", "fast_window_samples"]
+__all__ = ["Change", "Spectra", "StftStream", "fast_window_samples"]
 
 Spectra: TypeAlias = NDArray[np.complex64]
 """Half spectra of successive frames, ``(frames, channels, bins)``.
@@ -24,12 +24,9 @@ power of 1/2 in every bin, whatever the length.
 Change: TypeAlias = Callable[[Spectra], Spectra]
 """Takes the next spectra in order, returns as many; may write into its argument."""
 
-GROUP_FRAMES = 128
-"""Most frames handled at once: few calls, and the temporaries stay in cache."""
-
-# glibc gives freed memory back to the system at once, and gets it anew page by page, until
-# it has seen a larger block freed. Without this a third of the time goes there.
-np.empty(1 << 22, np.uint8)
+# Frames are handled in groups of about so many samples: few calls, and the temporaries
+# stay in cache.
+_GROUP_SAMPLES = 1 << 17
 
 
 def fast_window_samples(window_ms: float, sample_rate: int) -> int:
@@ -91,6 +88,7 @@ class StftStream:
         self.latency_samples = window_samples - 1
         self.n_bins = window_samples // 2 + 1
         self._overlap = window_samples // hop_samples
+        self._group_frames = max(1, _GROUP_SAMPLES // (window_samples * fmt.channels))
         phase = np.arange(window_samples) * (np.pi / window_samples)
         # The square root of Hann's window is half a period of a sine.
         self._window = np.sin(phase).astype(np.float32)
@@ -113,7 +111,7 @@ class StftStream:
 
         Args:
             block: ``(samples, channels)``.
-            change: Called with at most `GROUP_FRAMES` frames at a time.
+            change: Called with a group of frames at a time.
         """
         self._n_in += len(block)
         ready = self._pass_frames(self._framer.push(block), change)
@@ -131,8 +129,8 @@ class StftStream:
 
     def _pass_frames(self, frames: Frames, change: Change) -> Block:
         pieces = [self.fmt.silence(0)]
-        for start in range(0, len(frames), GROUP_FRAMES):
-            windowed = frames[start : start + GROUP_FRAMES] * self._window
+        for start in range(0, len(frames), self._group_frames):
+            windowed = frames[start : start + self._group_frames] * self._window
             # With the default norm, NumPy passes an integer factor and so leaves single
             # precision: more than three times slower. Here and in the inverse.
             spectra = np.fft.rfft(windowed, axis=-1, norm="ortho")

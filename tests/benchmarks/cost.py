@@ -38,8 +38,8 @@ class Cost:
     stdout: str
 
 
-def run(command, *, n_cores=1, watch_every_s=None):
-    """Run a command on so many cores and return its `Cost`.
+def run(command, *, n_cores=1, watch_every_s=None, env=None):
+    """Run a command on so many cores, with more environment, and return its `Cost`.
 
     Raises:
         SystemExit: It failed; its last lines tell why.
@@ -54,7 +54,7 @@ def run(command, *, n_cores=1, watch_every_s=None):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **ONE_THREAD},
+        env={**os.environ, **ONE_THREAD, **(env or {})},
     )
     os.sched_setaffinity(0, allowed)
     peak_mb = 0.0

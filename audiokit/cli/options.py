@@ -133,7 +133,10 @@ _GROUPS = (OutputOptions, RowOptions, BatchOptions)
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
     """Make a function a command: unfold option groups, turn errors into exit codes."""
-    hints = typing.get_type_hints(function, include_extras=True)
+    hints = {
+        name: _without_added_none(hint)
+        for name, hint in typing.get_type_hints(function, include_extras=True).items()
+    }
     signature = inspect.signature(function)
     groups = {name: hint for name, hint in hints.items() if hint in _GROUPS}
     parameters = []
@@ -158,6 +161,14 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # Typer reads it
     call.__annotations__ = {item.name: item.annotation for item in parameters}
     return call
+
+
+def _without_added_none(hint: Any) -> Any:
+    """Return a hint as written: Python 3.10 wraps those of parameters that default to None."""
+    arguments = typing.get_args(hint)
+    if typing.get_origin(hint) is typing.Union and typing.get_origin(arguments[0]) is Annotated:
+        return arguments[0]
+    return hint
 
 
 def _unfolded(kind: type[Any]) -> list[inspect.Parameter]:

@@ -12,6 +12,9 @@ from audiokit.loudness.limiter import LimiterSettings, TruePeakLimiter
 from audiokit.loudness.meter import LoudnessMeter, LoudnessReport
 from audiokit.stage import Block, Chain, Fact, Processor, StreamFormat, TwoPass
 
+GATING_BLOCK_S = 0.4
+"""Shorter streams have no integrated loudness: ITU-R BS.1770-5, Annex 1."""
+
 __all__ = [
     "Leveler",
     "LoudnessNormalizer",
@@ -125,9 +128,10 @@ class LoudnessNormalizer(TwoPass[LoudnessReport]):
     Otherwise a look-ahead limiter takes the peaks, and `facts` says so; the result may
     then be a little below the target.
 
-    A stream without an integrated loudness is not left alone if it can be helped: one
-    shorter than 400 ms, or all below -70 LUFS, goes by the loudness of all its samples
-    without gates (``reason`` is ``ungated``). Silence stays as it is.
+    A stream shorter than 400 ms has no integrated loudness and goes by the loudness of
+    all its samples without gates (``reason`` is ``ungated``). One that is all below the
+    gate of -70 LUFS holds nothing to hear and stays as it is (``silence``): raised, it
+    would be 40 dB of room noise.
 
     Args:
         fmt: Format of the stream; 4000 Hz or more.
@@ -145,9 +149,10 @@ class LoudnessNormalizer(TwoPass[LoudnessReport]):
     def build(self, report: LoudnessReport) -> Processor:
         before_lufs = report.integrated_lufs
         reason = ""
+        if before_lufs is None and report.duration_s < GATING_BLOCK_S:
+            before_lufs, reason = report.ungated_lufs, "ungated"
         if before_lufs is None:
-            before_lufs = report.ungated_lufs
-            reason = "silence" if before_lufs is None else "ungated"
+            reason = "silence"
         gain_db = 0.0 if before_lufs is None else self.settings.target_lufs - before_lufs
         if gain_db > self.settings.max_gain_db:
             gain_db, reason = self.settings.max_gain_db, "max_gain"

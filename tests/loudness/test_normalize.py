@@ -64,8 +64,15 @@ def test_silence_keeps_its_bits_and_says_why():
         assert (facts["mode"], facts["reason"], facts["gain_db"]) == ("unchanged", "silence", 0.0)
 
 
-def test_hiss_is_not_raised_beyond_the_most_gain():
+def test_what_is_all_below_the_gate_stays_as_it_is():
     block = speechlike(FMT, 1.0) * np.float32(1e-3)
+    out, _, facts = normalized(LoudnessNormalizer(FMT), block)
+    assert (facts["mode"], facts["reason"]) == ("unchanged", "silence")
+    np.testing.assert_array_equal(out, block)
+
+
+def test_hiss_is_not_raised_beyond_the_most_gain():
+    block = speechlike(FMT, 1.0) * np.float32(3e-2)
     _, _, facts = normalized(LoudnessNormalizer(FMT, LoudnessSettings(max_gain_db=20.0)), block)
     assert (facts["gain_db"], facts["reason"]) == (20.0, "max_gain")
 

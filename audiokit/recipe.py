@@ -216,7 +216,9 @@ class Recipe:
             return ()
         value = self.writes[what]["format"].value
         names = value.split(",") if isinstance(value, str) else value
-        formats = tuple(dict.fromkeys(name.strip() for name in names))
+        if not isinstance(names, list | tuple) or not names:
+            raise SettingError(f"write.{what}.format", value, " or ".join(FORMATS[what]))
+        formats = tuple(dict.fromkeys(str(name).strip() for name in names))
         for name in formats:
             if name not in FORMATS[what]:
                 rule = " or ".join(FORMATS[what])
@@ -284,6 +286,7 @@ def make_recipe(
     if unknown:
         word = min(unknown)
         raise SettingError(f"{name}.{word}", tables[word], "description, stage or write")
+    _check_shape(name, tables)
     overrides, defaults = dict(overrides or {}), defaults or {}
 
     def layered(
@@ -371,6 +374,17 @@ def recipe_names() -> dict[str, Path]:
     return {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
 
 
+def _check_shape(name: str, tables: Mapping[str, Any]) -> None:
+    """Refuse what is TOML but no recipe."""
+    stages, writes = tables.get("stage", []), tables.get("write", {})
+    if not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
+        raise SettingError(f"{name}.stage", stages, "tables headed [[stage]]")
+    if not isinstance(writes, dict) or not all(isinstance(w, dict) for w in writes.values()):
+        raise SettingError(f"{name}.write", writes, "tables headed [write.audio] and the like")
+    if not stages and not writes:
+        raise SettingError(name, "empty", "a recipe with a stage or something to write")
+
+
 def _plain(resolved: Mapping[str, Resolved]) -> dict[str, Any]:
     return {name: item.value for name, item in resolved.items() if item.origin != "default"}
 
@@ -387,7 +401,7 @@ def _stage_tables(recipe: str, tables: Any) -> Iterator[tuple[str, dict[str, Any
     for table in tables:
         given = dict(table)
         use = given.pop("use", None)
-        if use not in STAGES:
+        if not isinstance(use, str) or use not in STAGES:
             hint = suggestion(str(use), STAGES)
             raise SettingError(f"{recipe}.stage.use", use, "the name of a stage", hint)
         yield use, given

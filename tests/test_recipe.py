@@ -77,6 +77,10 @@ def test_a_user_recipe_is_found_by_name(monkeypatch, tmp_path):
         ({"stage": [{"use": "denoize"}]}, "Did you mean denoise"),
         ({"stage": [{"use": "gain", "gian_db": 3}]}, "Did you mean gain_db"),
         ({"write": {"audoi": {}}}, "Did you mean audio"),
+        ({"stage": {"use": "gain"}}, r"tables headed \[\[stage\]\]"),
+        ({"stage": ["gain"]}, r"tables headed \[\[stage\]\]"),
+        ({"write": {"audio": True}}, "tables headed"),
+        ({}, "a recipe with a stage or something to write"),
         ({"stages": []}, "expected description, stage or write"),
     ],
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,9 @@ from typing import Any
 from audiokit.batch.journal import Journal
 from audiokit.batch.manifest import write_manifest
 from audiokit.batch.plan import BatchSettings, Item
-from audiokit.batch.run import run_batch
+from audiokit.batch.run import remove_parts, run_batch
 from audiokit.batch.summary import Tally
-from audiokit.errors import NothingToDoError, ResourceError
+from audiokit.errors import NothingToDoError, ResourceError, SettingError
 from audiokit.files.find import Source
 from audiokit.files.plan import plan_outputs
 from audiokit.jobs.process import content_hash
@@ -39,6 +41,7 @@ class FolderRun:
 
     Raises:
         NothingToDoError: No source was found.
+        SettingError: A result would replace a source, or a file that no run of ours made.
         ItemError: The output folder cannot be made.
     """
 
@@ -53,12 +56,15 @@ class FolderRun:
         settings: BatchSettings,
     ) -> None:
         self.out, self._job, self._fingerprint = out, job, fingerprint
+        self._kinds = tuple(kinds)
         self._settings = settings
         plan = plan_outputs(list(sources), kinds)
         self._planned, self.collisions = plan.planned, plan.collisions
         if not self._planned:
             raise NothingToDoError("no recordings were found. Name files, or a folder of some.")
         self.total = len(self._planned)
+        if out is not None:
+            self._refuse_to_harm(out)
         self.tally = Tally()
         self.manifest_error: ResourceError | None = None
 
@@ -74,11 +80,43 @@ class FolderRun:
             yield from self._rows(None)
             return
         with Journal(self.out / STATE_FOLDER, content_hash=_content_hash_of) as journal:
-            yield from self._rows(journal)
+            try:
+                yield from self._rows(journal)
+            except BaseException:
+                # Workers that were stopped in mid-file are gone by now.
+                remove_parts(self.out.rglob(".*.part"))
+                raise
             self._write_manifest(self.out, journal)
+
+    def _refuse_to_harm(self, out: Path) -> None:
+        """Stop before work where a result would replace a source, or someone else's file."""
+        sources = {os.path.realpath(planned.source.path) for planned in self._planned}
+        is_ours = self._settings.overwrite or (out / STATE_FOLDER).is_dir()
+        for path in itertools.chain([out / "manifest.jsonl"], self._targets(out)):
+            if os.path.realpath(path) in sources:
+                raise SettingError("out", str(out), "another folder", f"{path} is a source.")
+            if not is_ours and path.exists():
+                hint = "Choose another folder, or add --overwrite to replace it."
+                raise SettingError("out", str(out), f"a folder without {path.name}", hint)
+
+    def _targets(self, out: Path) -> Iterator[Path]:
+        for planned in self._planned:
+            for relative in planned.outputs.values():
+                yield out / relative
+
+    def _earlier_keys(self, out: Path, journal: Journal, keys: set[str]) -> Iterator[str]:
+        """Yield what earlier runs put into this folder and what is still there."""
+        for key in journal.keys():  # noqa: SIM118  no mapping
+            if key in keys:
+                continue
+            row = journal.row(key)
+            outputs = [str(out / row[kind]) for kind in self._kinds if row.get(kind)]
+            if outputs and journal.are_outputs_intact(key, outputs):
+                yield key
 
     def _write_manifest(self, out: Path, journal: Journal) -> None:
         keys = [planned.source.path for planned in self._planned]
+        keys += self._earlier_keys(out, journal, set(keys))
         try:
             write_manifest(out, map(_ordered, journal.rows_in_order(keys)))
         except ResourceError as error:
@@ -89,7 +127,10 @@ class FolderRun:
         rows = run_batch(
             self._job, self._items(), self._settings, journal=journal, tally=self.tally
         )
-        return map(_ordered, rows)
+        # Closed at once where the caller stops listening: no worker outlives the run.
+        with contextlib.closing(rows):
+            for row in rows:
+                yield _ordered(row)
 
     def in_order(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Yield rows in the order of the sources, whatever order they ended in."""

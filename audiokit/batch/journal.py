@@ -39,7 +39,12 @@ def encode_record(item: Item, row: Row) -> bytes:
         TypeError: The row holds what JSON cannot.
         ValueError: The row holds NaN or infinity.
     """
-    record = {"fingerprint": item.fingerprint, "stamp": item.stamp, "row": row}
+    record = {
+        "fingerprint": item.fingerprint,
+        "stamp": item.stamp,
+        "outputs": [_stamp_of(path) for path in item.outputs],
+        "row": row,
+    }
     return json.dumps(record, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
@@ -131,7 +136,7 @@ class Journal:
 
         Done means: on record and not failed, made by the same settings and version, from
         a source of the same size and time or of the same content, and every output is
-        still there. A changed stamp over the same content is put on record.
+        still as it was written. A changed stamp over the same content is put on record.
         """
         offset = self._offsets.get(item.key)
         if offset is None:
@@ -139,7 +144,7 @@ class Journal:
         record = self._record(offset)
         if record["row"]["status"] == "failed" or record["fingerprint"] != item.fingerprint:
             return False
-        if not all(map(os.path.exists, item.outputs)):
+        if record["outputs"] != [_stamp_of(path) for path in item.outputs]:
             return False
         if record["stamp"] == (None if item.stamp is None else list(item.stamp)):
             return True
@@ -174,6 +179,15 @@ class Journal:
             self.note(item.key, append_line(self._file, encode_record(item, row)))
         except OSError as error:
             logger.warning("journal.not_written path=%s error=%s", self.path, error)
+
+    def keys(self) -> Iterator[str]:
+        """Yield every key on record, oldest first."""
+        return iter(list(self._offsets))
+
+    def are_outputs_intact(self, key: str, outputs: Iterable[str]) -> bool:
+        """Tell whether the files that a key's row names are still those it wrote."""
+        stamps = [_stamp_of(path) for path in outputs]
+        return None not in stamps and self._record(self._offsets[key])["outputs"] == stamps
 
     def note(self, key: str, offset: int) -> None:
         """Take in that a worker put the row of `key` at `offset`."""
@@ -229,6 +243,15 @@ class Journal:
                     raise
                 time.sleep(0.02)
         fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+def _stamp_of(path: str) -> list[int] | None:
+    """Return size and modification time of a file, or None where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  a `Path` for each would cost as much again
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns]
 
 
 def _row_of(line: bytes) -> Row | None:

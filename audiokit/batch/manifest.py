@@ -7,6 +7,7 @@ settings and version give the same bytes.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from audiokit.files.parquet import parquet_from_json_lines
 __all__ = ["write_manifest"]
 
 Row = dict[str, Any]
+# A file name need not be text; a byte that is none becomes the text of an escape.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def write_manifest(out: Path, rows: Iterable[Row]) -> None:
@@ -32,11 +35,16 @@ def write_manifest(out: Path, rows: Iterable[Row]) -> None:
     schema: dict[str, str] = {}
     with replacing(out / "manifest.jsonl") as part, part.open("w", encoding="utf-8") as lines:
         for row in rows:
-            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
+            text = json.dumps(row, ensure_ascii=False)
+            lines.write(_SURROGATE.sub(_escaped, text) + "\n")
             _widen(schema, row)
     # A column that is null in every row still needs a type.
     types = {name: "string" if kind == "null" else kind for name, kind in schema.items()}
     parquet_from_json_lines(out / "manifest.jsonl", out / "manifest.parquet", types)
+
+
+def _escaped(surrogate: re.Match[str]) -> str:
+    return rf"\\u{ord(surrogate[0]):04x}"
 
 
 def _widen(schema: dict[str, str], row: Row) -> None:

@@ -45,7 +45,7 @@ def run_batch(
     *,
     journal: Journal | None = None,
     tally: Tally | None = None,
-) -> Iterator[Row]:
+) -> Generator[Row]:
     """Yield one row per item as it ends, in no certain order.
 
     A row is the same whether it was made now or read back from a run before, and whatever

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
+import io
 import sys
 from types import TracebackType
 from typing import Annotated, Any
@@ -17,9 +17,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from audiokit import __version__
-from audiokit.errors import AudiokitError
+from audiokit.errors import AudiokitError, SettingError
 
-__all__ = ["COMMANDS", "app", "load_command", "run"]
+__all__ = ["COMMANDS", "app", "configured_defaults", "load_command", "run"]
 
 COMMANDS = {
     "process": "Turn a folder of recordings into a dataset of clean speech.",
@@ -74,7 +74,41 @@ class _LazyGroup(TyperGroup):
         # The parent suggests near names from this table alone.
         self.commands = {name: self.get_command(ctx, name) for name in COMMANDS}
         name, _, rest = super().resolve_command(ctx, args)
-        return str(name), load_command(str(name)), rest
+        command = load_command(str(name))
+        ctx.default_map = {name: configured_defaults(command)}
+        return str(name), command, rest
+
+
+def configured_defaults(command: Any) -> dict[str, Any]:
+    """Return what ``audiokit.toml`` says for a command, by the names of its parameters.
+
+    Raises:
+        SettingError: A table or a key that no one knows.
+    """
+    from audiokit.settings import find_config, load_toml, suggestion
+
+    path = find_config()
+    tables = load_toml(path) if path else {}
+    for name, table in tables.items():
+        if name not in {*COMMANDS, "stage"}:
+            raise SettingError(
+                f"{path}: {name}", "a table", "a command", suggestion(name, COMMANDS)
+            )
+        if not isinstance(table, dict):
+            raise SettingError(f"{path}: {name}", table, "a table")
+    flags = {
+        flag.removeprefix("--"): parameter.name
+        for parameter in command.params
+        for flag in parameter.opts
+    }
+    defaults = {}
+    for key, value in tables.get(command.name, {}).items():
+        flag = key.replace("_", "-")
+        if flag not in flags:
+            hint = suggestion(flag, flags)
+            raise SettingError(f"{path}: {command.name}.{key}", value, "a flag", hint)
+        defaults[flags[flag]] = value
+    return defaults
 
 
 app = typer.Typer(
@@ -95,7 +129,6 @@ def _show_version(asked: bool) -> None:
 
 @app.callback()
 def audiokit(
-    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -105,28 +138,20 @@ def audiokit(
 ) -> None:
     """Speech audio from the command line: files, folders and streams."""
     del version
-    from audiokit.settings import find_config, load_toml
-
-    config = find_config()
-    if config is not None:
-        context.default_map = {
-            name: {option.replace("-", "_"): value for option, value in table.items()}
-            for name, table in load_toml(config).items()
-            if name in COMMANDS
-        }
 
 
 def run() -> None:
     """Run the program; every end has its documented exit code and at most one line."""
     sys.excepthook = _one_line
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name need not be text; what is not is printed as an escape.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app(prog_name="audiokit")
+        # Not `app()`: that would put Typer's own hook in place of ours.
+        typer.main.get_command(app)(prog_name="audiokit")
     except AudiokitError as error:
         sys.stderr.write(f"audiokit: {error}\n")
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader has what it wanted; Python must not complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _one_line(

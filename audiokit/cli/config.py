@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from audiokit.cli.app import COMMANDS, load_command
+from audiokit.cli.app import COMMANDS, configured_defaults, load_command
 from audiokit.cli.console import emit_rows
 from audiokit.cli.options import RowOptions, command
 from audiokit.errors import SettingError
@@ -49,8 +49,8 @@ def config(
 
 def _option_rows(context: typer.Context, name: str) -> list[dict[str, Any]]:
     parent = context.parent
-    defaults = ((parent and parent.default_map) or {}).get(name, {})
     target = load_command(name)
+    defaults = configured_defaults(target)
     own = target.make_context(
         name, [], parent=parent, resilient_parsing=True, default_map=defaults
     )

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import inspect
 import logging
+import os
 import sys
 import typing
 from collections.abc import Callable
@@ -187,9 +188,14 @@ def _unfolded(kind: type[Any]) -> list[inspect.Parameter]:
 def _run_to_exit_code(call: Callable[[], None], *, debug: bool) -> None:
     try:
         call()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         sys.stderr.write("audiokit: interrupted.\n")
         raise typer.Exit(InterruptedRunError.exit_code) from None
+    except BrokenPipeError:
+        # The reader has what it wanted; Python must not complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit from None
     except AudiokitError as error:
         if debug:
             raise

@@ -11,7 +11,7 @@ import typer
 
 from audiokit.cli.console import emit_rows, say, show_progress
 from audiokit.cli.options import BatchOptions, OutputOptions
-from audiokit.errors import SettingError
+from audiokit.errors import ItemError, SettingError
 
 if TYPE_CHECKING:
     from audiokit.batch.folder import FolderRun
@@ -77,6 +77,8 @@ def run_recipe(
         AudiokitError: As documented for each exit code.
     """
     recipe.check()
+    if out == "":
+        raise SettingError("out", out, "a folder, a file or -")
     if list(sources) == ["-"] or out == "-" or _is_one_file(sources, out):
         _run_one(sources, recipe, out=out, command=command, batch=batch, output=output)
         return
@@ -174,6 +176,8 @@ def _close_with_summary(run: FolderRun, output: OutputOptions) -> None:
 def _find(sources: Sequence[str], batch: BatchOptions, out: Path | None) -> Iterator[Any]:
     from audiokit.files.find import find_sources
 
+    if "-" in sources:
+        raise SettingError("sources", "-", "files and folders", "- is read alone, not by this.")
     return find_sources(
         sources, include=tuple(batch.include or ()), list_stream=sys.stdin, exclude=out
     )
@@ -237,17 +241,14 @@ def _run_one(
     from audiokit.files.raw import parse_raw_format
     from audiokit.jobs.process import Limits, ProcessTask, process_file
 
-    if len(sources) != 1:
-        raise SettingError("out", out, "a folder for more than one source")
-    if sources[0] == "-" and out is not None and out != "-" and not Path(out).suffix:
-        raise SettingError("out", out, "a file name or - when the source is -")
-    if out is not None and "audio" not in recipe.writes:
-        raise SettingError("out", out, f"a folder for what {command} writes")
+    _check_one(sources, recipe, out, batch)
+    if batch.dry_run:
+        rows = [{"source": sources[0], "audio": out}]
+        emit_rows(rows, output, schema=f"audiokit.{command}/1")
+        return
     target: Path | BinaryIO | None = None
     if out is not None:
         target = sys.stdout.buffer if out == "-" else Path(out)
-    if isinstance(target, Path) and target.exists() and not batch.overwrite:
-        raise SettingError("out", out, "a new file", "Add --overwrite to replace it.")
     source: str | BinaryIO = sys.stdin.buffer if sources[0] == "-" else sources[0]
     with tempfile.TemporaryDirectory(prefix="audiokit-") as scratch:
         task = ProcessTask(
@@ -257,10 +258,38 @@ def _run_one(
             scratch=Path(scratch),
             raw=parse_raw_format(batch.raw_format) if batch.raw_format else None,
         )
-        row = process_file(task, recipe, Limits(batch.min_duration_s, batch.max_duration_s))
-    row = {"source": task.name, "status": "ok", "error": None, **row}
-    if out is None or (output.kind is not None and out != "-"):
+        limits = Limits(batch.min_duration_s, batch.max_duration_s)
+        row: Row = {"source": task.name, "status": "ok", "error": None, "error_type": None}
+        failure: ItemError | None = None
+        try:
+            row |= process_file(task, recipe, limits)
+        except ItemError as error:
+            failure = error
+            row |= {"status": "failed", "error": str(error), "error_type": type(error).__name__}
+    if (out is None and failure is None) or (output.kind is not None and out != "-"):
         columns = _TABLES.get(command, _RESULT_COLUMNS)
         emit_rows([row], output, schema=f"audiokit.{command}/1", columns=columns)
+    if failure is not None:
+        raise failure
     for warning in row["warnings"]:
         say(f"{task.name}: {warning}", output)
+
+
+def _check_one(
+    sources: Sequence[str], recipe: Recipe, out: str | None, batch: BatchOptions
+) -> None:
+    """Refuse what one stream cannot do, and targets that would harm a file."""
+    if len(sources) != 1:
+        raise SettingError("out", out, "a folder for more than one source")
+    if out is None or out == "-":
+        return
+    if "audio" not in recipe.writes:
+        raise SettingError("out", out, "none for a stream on stdin", "Use --json.")
+    target = Path(out)
+    if sources[0] == "-" and not target.suffix:
+        raise SettingError("out", out, "a file name or - when the source is -")
+    if target.exists():
+        if sources[0] != "-" and target.samefile(sources[0]):
+            raise SettingError("out", out, "another file than the source")
+        if not batch.overwrite:
+            raise SettingError("out", out, "a new file", "Add --overwrite to replace it.")

@@ -259,7 +259,8 @@ def _block_samples(fmt: StreamFormat) -> int:
 
 def content_hash(source: str | BinaryIO) -> str | None:
     """Return the SHA-256 of a local file, in hexadecimal; None for anything else."""
-    if not isinstance(source, str) or "://" in source:
+    # A named pipe must not be drained for its hash.
+    if not isinstance(source, str) or not Path(source).is_file():
         return None
     digest = hashlib.sha256()
     try:

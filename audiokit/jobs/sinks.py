@@ -75,7 +75,8 @@ class _SegmentSink(Sink):
             text = format_segments(
                 self._segments, kind=form, uri=self._name, duration_s=duration_s
             )
-            path.write_text(text, encoding="utf-8")
+            # A file name need not be text; what is not is written as an escape.
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
     def facts(self) -> dict[str, Any]:
         duration_s = self._fmt.seconds(self._n_samples)

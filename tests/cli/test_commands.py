@@ -182,5 +182,38 @@ def test_a_closed_pipe_ends_quietly(take):
     stderr = program.stderr.read().decode()
     program.wait(timeout=60)
     program.stderr.close()
-    assert "Traceback" not in stderr
-    assert "BrokenPipe" not in stderr
+    assert (program.returncode, stderr.count("\n")) == (0, stderr.count("audiokit: "))
+
+
+def test_a_dry_run_of_one_file_writes_nothing(take, tmp_path, audiokit):
+    done = audiokit("denoise", take, "-o", tmp_path / "dry.wav", "--dry-run")
+    assert (done.returncode, (tmp_path / "dry.wav").exists()) == (0, False)
+
+
+def test_a_failed_single_file_is_a_row_too(tmp_path, audiokit):
+    (tmp_path / "x.wav").write_text("no audio at all")
+    done = audiokit("denoise", tmp_path / "x.wav", "-o", tmp_path / "y.wav", "--json")
+    assert done.returncode == 1
+    assert rows_of(done)[0]["status"] == "failed"
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[proces]\njobs = 1\n", "Did you mean process"),
+        ("[process]\njob = 1\n", "Did you mean jobs"),
+        ("process = 3\n", "expected a table"),
+    ],
+)
+def test_a_mistake_in_audiokit_toml_is_exit_code_2(tmp_path, audiokit, text, message):
+    (tmp_path / "audiokit.toml").write_text(text)
+    done = audiokit("process", "x", "-o", "out")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert message in done.stderr
+
+
+def test_audiokit_toml_is_keyed_by_flags(take, tmp_path, audiokit):
+    (tmp_path / "audiokit.toml").write_text('[segment]\nformat = "rttm"\n')
+    audiokit("segment", take, "-o", tmp_path / "labels")
+    assert (tmp_path / "labels" / "take.rttm").exists()

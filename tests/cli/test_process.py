@@ -230,3 +230,78 @@ def test_a_killed_run_goes_on_to_the_same_bytes(samples, tmp_path):
     redone = [path for path, stamp in done.items() if path.stat().st_mtime_ns != stamp]
     # A file may be renamed into place and its worker killed before the row is on record.
     assert len(redone) <= os.cpu_count()
+
+
+def test_a_source_is_never_replaced(few, tmp_path, audiokit):
+    take = tmp_path / "in" / "take.wav"
+    take.parent.mkdir()
+    shutil.copy(next(few.rglob("*.wav")), take)
+    before = take.read_bytes()
+    for arguments in (
+        ["denoise", take, "-o", take.parent],
+        ["denoise", take, "-o", take.parent, "--overwrite"],
+        ["denoise", take, "-o", take, "--overwrite"],
+        ["denoise", take, "-o", ""],
+    ):
+        done = audiokit(*arguments, cwd=take.parent)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert take.read_bytes() == before
+    assert [path.name for path in take.parent.iterdir()] == ["take.wav"]
+
+
+def test_a_file_that_no_run_made_is_not_replaced_unasked(few, tmp_path, audiokit):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "manifest.jsonl").write_text("mine")
+    done = audiokit("process", few, "-o", out)
+    assert (done.returncode, (out / "manifest.jsonl").read_text()) == (2, "mine")
+    assert "--overwrite" in done.stderr
+    assert audiokit("process", few, "-o", out, "--overwrite").returncode == 0
+
+
+def test_an_output_that_was_changed_is_made_anew(few, tmp_path, audiokit):
+    out = tmp_path / "out"
+    audiokit("process", few, "-o", out)
+    before = contents(out)
+    next(out.glob("audio/**/*.flac")).write_bytes(b"tampered")
+    audiokit("process", few, "-o", out)
+    assert contents(out) == before
+
+
+def test_a_second_run_adds_to_the_manifest(few, tmp_path, audiokit):
+    out = tmp_path / "out"
+    audiokit("process", few / "a", "-o", out)
+    audiokit("process", few / "b", "-o", out)
+    assert sorted(row["source"].split("/")[-2] for row in manifest_of(out)) == ["a", "a", "b"]
+
+
+def test_a_name_that_is_no_text_is_only_escaped(few, tmp_path, audiokit):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(next(few.rglob("*.wav")), os.fsencode(folder) + b"/bad\xff.wav")
+    done = audiokit("process", folder, "-o", tmp_path / "out", "--format", "jsonl")
+    assert done.returncode == 0, done.stderr
+    assert manifest_of(tmp_path / "out")[0]["source"].endswith("bad\\udcff.wav")
+
+
+def test_a_full_disk_fails_rows_and_leaves_no_half_file(samples, tmp_path, audiokit):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
+    if (
+        shutil.which("mount") is None
+        or subprocess.run(mount, check=False, capture_output=True).returncode
+    ):
+        pytest.skip("mounting a small disk is not permitted here")
+    try:
+        done = audiokit("process", samples, "-o", disk / "out", "--json")
+        rows = json.loads(done.stdout)["rows"]
+        assert done.returncode == 1
+        assert {row["status"] for row in rows} == {"ok", "failed"}
+        assert {row["error_type"] for row in rows} == {None, "DiskFullError"}
+        for row in rows:
+            place = disk / "out" / "audio" / row["source"].rpartition("/")[2]
+            assert place.with_suffix(".flac").exists() == (row["status"] == "ok")
+        assert not list(disk.rglob("*.part"))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

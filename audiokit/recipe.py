@@ -27,6 +27,7 @@ from typing import Any
 
 import audiokit
 from audiokit.errors import SettingError
+from audiokit.registry import FORMATS, STAGES, WRITES
 from audiokit.settings import (
     Origin,
     Resolved,
@@ -40,11 +41,7 @@ from audiokit.settings import (
 from audiokit.stage import Processor, StreamFormat, TwoPass
 
 __all__ = [
-    "FORMATS",
-    "STAGES",
-    "WRITES",
     "Recipe",
-    "StageKind",
     "StageSpec",
     "load_recipe",
     "make_recipe",
@@ -53,107 +50,6 @@ __all__ = [
 ]
 
 SHIPPED = Path(__file__).parent / "recipes"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class StageKind:
-    """What a recipe's word stands for.
-
-    Args:
-        module: Where the stage lives; imported when a recipe uses it.
-        name: Its class, built as ``name(fmt, settings)``.
-        settings: Its settings class, in the same module.
-        summary: One line for people.
-        runs_live: False for what must hear the whole stream first.
-    """
-
-    module: str
-    name: str
-    settings: str
-    summary: str
-    runs_live: bool = True
-
-    def settings_type(self) -> type[Any]:
-        """Return the settings dataclass."""
-        kind: type[Any] = getattr(importlib.import_module(self.module), self.settings)
-        return kind
-
-    def factory(self) -> Any:
-        """Return the stage's class."""
-        return getattr(importlib.import_module(self.module), self.name)
-
-
-STAGES: Mapping[str, StageKind] = {
-    "channels": StageKind(
-        "audiokit.dsp.channels", "ChannelMixer", "ChannelSettings", "Mix or pick channels."
-    ),
-    "resample": StageKind(
-        "audiokit.files.resample",
-        "Resampler",
-        "ResampleSettings",
-        "Change the sample rate.",
-        runs_live=False,
-    ),
-    "highpass": StageKind(
-        "audiokit.dsp.filters", "Highpass", "HighpassSettings", "Remove rumble below a frequency."
-    ),
-    "lowpass": StageKind(
-        "audiokit.dsp.filters", "Lowpass", "LowpassSettings", "Remove what is above a frequency."
-    ),
-    "denoise": StageKind(
-        "audiokit.denoise.denoiser", "Denoiser", "DenoiseSettings", "Take away background noise."
-    ),
-    "noisereduce": StageKind(
-        "audiokit.denoise.noisereduce_engine",
-        "NoisereduceEngine",
-        "NoisereduceSettings",
-        "Take away background noise with the noisereduce package.",
-        runs_live=False,
-    ),
-    "loudness": StageKind(
-        "audiokit.loudness.normalize",
-        "LoudnessNormalizer",
-        "LoudnessSettings",
-        "Bring the whole file to a loudness, below a true-peak ceiling.",
-        runs_live=False,
-    ),
-    "peak": StageKind(
-        "audiokit.loudness.normalize",
-        "PeakNormalizer",
-        "PeakSettings",
-        "Bring the highest sample to a level.",
-        runs_live=False,
-    ),
-    "rms": StageKind(
-        "audiokit.loudness.normalize",
-        "RmsNormalizer",
-        "RmsSettings",
-        "Bring the mean power to a level.",
-        runs_live=False,
-    ),
-    "gain": StageKind("audiokit.loudness.gain", "Gain", "GainSettings", "Turn up or down."),
-    "limiter": StageKind(
-        "audiokit.loudness.limiter",
-        "TruePeakLimiter",
-        "LimiterSettings",
-        "Keep true peaks below a ceiling.",
-    ),
-}
-"""Every word that may follow ``use =``."""
-
-WRITES: Mapping[str, tuple[str, str]] = {
-    "audio": ("audiokit.files.write", "WriteSettings"),
-    "segments": ("audiokit.vad.detector", "DetectorSettings"),
-    "features": ("audiokit.features.extractor", "FeatureSettings"),
-    "scores": ("audiokit.quality.meter", "QualitySettings"),
-}
-"""Every table under ``[write]`` and the settings it takes."""
-
-FORMATS: Mapping[str, tuple[str, ...]] = {
-    "segments": ("json", "csv", "rttm", "textgrid", "txt", "srt"),
-    "features": ("npz", "parquet"),
-}
-"""The kinds of file that ``format =`` may name; ``txt`` is Audacity's label track."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

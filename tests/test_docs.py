@@ -14,7 +14,8 @@ import pytest
 
 from audiokit import errors
 from audiokit.cli.app import COMMANDS, load_command
-from audiokit.recipe import SHIPPED, STAGES, WRITES
+from audiokit.recipe import SHIPPED
+from audiokit.registry import STAGES, WRITES
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

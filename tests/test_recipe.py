@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from audiokit.errors import SettingError
-from audiokit.recipe import STAGES, load_recipe, make_recipe, recipe_names
+from audiokit.recipe import load_recipe, make_recipe, recipe_names
+from audiokit.registry import STAGES
 from audiokit.stage import Processor, StreamFormat, TwoPass
 
 SHIPPED = {"speech", "telephone", "asr", "podcast"}

@@ -12,7 +12,7 @@ from typing import Any
 from audiokit.batch.journal import Journal
 from audiokit.batch.manifest import write_manifest
 from audiokit.batch.plan import BatchSettings, Item
-from audiokit.batch.run import remove_parts, run_batch
+from audiokit.batch.run import run_batch
 from audiokit.batch.summary import Tally
 from audiokit.errors import NothingToDoError, ResourceError, SettingError
 from audiokit.files.find import Source
@@ -80,12 +80,7 @@ class FolderRun:
             yield from self._rows(None)
             return
         with Journal(self.out / STATE_FOLDER, content_hash=_content_hash_of) as journal:
-            try:
-                yield from self._rows(journal)
-            except BaseException:
-                # Workers that were stopped in mid-file are gone by now.
-                remove_parts(self.out.rglob(".*.part"))
-                raise
+            yield from self._rows(journal)
             self._write_manifest(self.out, journal)
 
     def _refuse_to_harm(self, out: Path) -> None:

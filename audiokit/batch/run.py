@@ -10,12 +10,10 @@ again, each alone.
 from __future__ import annotations
 
 import contextlib
-import glob
 import itertools
 import json
 import logging
 import os
-import re
 import tempfile
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
@@ -30,12 +28,11 @@ from audiokit.batch.summary import Tally
 from audiokit.batch.watch import Cause, Watchdog, clear_slots, running
 from audiokit.batch.worker import ChunkResult, Desk, memory_error
 from audiokit.errors import InterruptedRunError, ItemError, TimeLimitError, WorkerCrashError
+from audiokit.files.atomic import remove_parts, remove_parts_below
 
-__all__ = ["BatchSettings", "Item", "Tally", "remove_parts", "run_batch"]
+__all__ = ["BatchSettings", "Item", "Tally", "run_batch"]
 
 logger = logging.getLogger(__name__)
-
-_PART = re.compile(r"\..+\.[^.]+\.part")
 
 
 def run_batch(
@@ -78,7 +75,7 @@ def run_batch(
         if journal is None:
             journal = stack.enter_context(Journal(scratch / "state"))
         elif journal.is_resumed:
-            remove_parts(journal.folder.parent.rglob(".*.part"))
+            remove_parts_below(journal.folder.parent)
         slots = scratch / "slots"
         slots.mkdir()
         run = _Run(job, items, settings, journal=journal, slots=slots)
@@ -92,14 +89,6 @@ def run_batch(
         except KeyboardInterrupt as error:
             message = "interrupted; what was finished is kept. Run again to go on."
             raise InterruptedRunError(message) from error
-
-
-def remove_parts(paths: Iterable[Path]) -> None:
-    """Remove unfinished outputs, ``.<name>.<random>.part``; leave anything else."""
-    for path in list(paths):
-        if _PART.fullmatch(path.name):
-            path.unlink(missing_ok=True)
-            logger.debug("batch.part_removed path=%s", path)
 
 
 class _Run:
@@ -236,8 +225,8 @@ class _Run:
         """Remove what killed workers left half written."""
         for worker in running(self._slots):
             item = self._feed.in_flight.get(worker.number)
-            for output in map(Path, item.outputs if item else ()):
-                remove_parts(output.parent.glob(f".{glob.escape(output.name)}.*.part"))
+            for output in item.outputs if item else ():
+                remove_parts(Path(output))
 
     def _killed(self, item: Item, cause: Cause) -> ItemError:
         if cause == "memory":

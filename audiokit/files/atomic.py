@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import glob
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from audiokit.errors import item_error_from_os
 
-__all__ = ["replacing"]
+__all__ = ["remove_parts", "remove_parts_below", "replacing"]
+
+_PART = re.compile(r"\..+\.[^.]+\.part")
 
 # Long names are cut so that the temporary one still fits into 255 bytes of UTF-8.
 _KEPT_CHARACTERS = 48
@@ -32,8 +36,7 @@ def replacing(target: Path) -> Iterator[Path]:
         ResourceError: The disk is full, or the place may not be written: any `OSError`
             of the body counts as one met while writing.
     """
-    name = f".{target.name[:_KEPT_CHARACTERS]}.{secrets.token_hex(4)}.part"
-    temporary = target.with_name(name)
+    temporary = target.with_name(f"{_stem_of(target)}.{secrets.token_hex(4)}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -43,3 +46,29 @@ def replacing(target: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise item_error_from_os(error, str(target)) from error
+
+
+def remove_parts(target: Path) -> None:
+    """Remove what a killed process left half written of one file.
+
+    Args:
+        target: The file as it would have been called.
+    """
+    _remove(target.parent.glob(f"{glob.escape(_stem_of(target))}.*.part"))
+
+
+def remove_parts_below(folder: Path) -> None:
+    """Remove everything half written in a folder and below; leave all else."""
+    _remove(folder.rglob(".*.part"))
+
+
+def _stem_of(target: Path) -> str:
+    # The temporary file of a temporary file is still one of the same target.
+    name = target.name.removeprefix(".").removesuffix(".part")
+    return f".{name[:_KEPT_CHARACTERS]}"
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in list(paths):
+        if _PART.fullmatch(path.name):
+            path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ depend on the length of the recording, nor on the length that its header claims.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, final
@@ -121,12 +122,13 @@ def open_audio(source: str | Path | BinaryIO, *, raw: RawFormat | None = None) -
         CorruptError: It is audio, but nothing can be decoded.
         EmptyError: It holds no samples.
     """
-    opened = open_source(source)
-    try:
-        return AudioReader(opened, _decoder_for(opened, raw))
-    except BaseException:
-        opened.close()
-        raise
+    with ExitStack() as stack:
+        opened = open_source(source)
+        stack.callback(opened.close)
+        reader = AudioReader(opened, _decoder_for(opened, raw))
+        # From here on the reader closes it.
+        stack.pop_all()
+    return reader
 
 
 def _decoder_for(source: ByteSource, raw: RawFormat | None) -> Decoder:

@@ -181,18 +181,15 @@ class AudioWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._stack:
+        with self._stack, ExitStack() as unfinished:
+            unfinished.callback(self._encoder.abandon)
             if error is not None:
-                self._encoder.abandon()
                 raise error
-            try:
-                if self._held:
-                    self._encode(self._held)
-                self._encoder.finish()
-                self._output.finish()
-            except BaseException:
-                self._encoder.abandon()
-                raise
+            if self._held:
+                self._encode(self._held)
+            self._encoder.finish()
+            self._output.finish()
+            unfinished.pop_all()
 
     def _encode(self, parts: list[Block]) -> None:
         self._encoder.encode(parts[0] if len(parts) == 1 else np.concatenate(parts))

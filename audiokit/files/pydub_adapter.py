@@ -1,20 +1,24 @@
 """pydub's AudioSegment in and out.
 
-Only that: pydub resamples without a filter, decodes by starting a program, and holds
-everything in memory. Decode with `open_audio`, write with `open_writer`.
+Only that, and export with tags: pydub resamples without a filter, decodes and encodes by
+starting a program, and holds everything in memory. Decode with `open_audio`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from audiokit.errors import SettingError
 from audiokit.files.quantise import Quantiser
+from audiokit.files.write import WriteSettings, container_of, open_writer
 from audiokit.stage import Block, StreamFormat
 
-__all__ = ["from_audio_segment", "to_audio_segment"]
+__all__ = ["export_segment", "from_audio_segment", "to_audio_segment"]
 
 
 def from_audio_segment(segment: Any) -> tuple[StreamFormat, Block]:
@@ -52,3 +56,28 @@ def to_audio_segment(block: Block, fmt: StreamFormat) -> Any:
     return AudioSegment(
         data=values.tobytes(), sample_width=2, frame_rate=fmt.sample_rate, channels=fmt.channels
     )
+
+
+def export_segment(
+    segment: Any,
+    target: Path,
+    *,
+    tags: Mapping[str, str] | None = None,
+    settings: WriteSettings | None = None,
+) -> None:
+    """Write a segment with tags, without the program that pydub's own export starts.
+
+    Args:
+        segment: A `pydub.AudioSegment` of 8, 16 or 32 bits.
+        target: The file; its name says the container.
+        tags: Title, artist and the like.
+        settings: Depth, bit rate and dither.
+
+    Raises:
+        SettingError: The container is unknown or cannot hold such a stream.
+        ResourceError: The disk is full, or the place may not be written.
+    """
+    fmt, block = from_audio_segment(segment)
+    chosen = replace(settings or WriteSettings(), container=container_of(target))
+    with open_writer(target, fmt, chosen, tags=tags) as writer:
+        writer.write(block)

@@ -7,8 +7,14 @@ import warnings
 import numpy as np
 import pytest
 
-from audiokit.files.pydub_adapter import from_audio_segment, to_audio_segment
+from audiokit.files.pydub_adapter import (
+    export_segment,
+    from_audio_segment,
+    to_audio_segment,
+)
+from audiokit.files.read import open_audio
 from audiokit.stage import StreamFormat
+from audiokit.testing import speechlike
 
 with warnings.catch_warnings():
     # pydub's own: old regular expressions, audioop, and that no ffmpeg is on the path.
@@ -33,3 +39,15 @@ def test_other_widths_have_the_same_full_scale(width_bytes, kind):
     segment = AudioSegment(data, sample_width=width_bytes, frame_rate=8000, channels=1)
     _, block = from_audio_segment(segment)
     np.testing.assert_array_equal(block[:, 0], [-1.0, 0.0, 0.5])
+
+
+@pytest.mark.parametrize("name", ["take.wav", "take.flac", "take.mp3", "take.m4a", "take.ogg"])
+def test_a_segment_is_exported_with_its_tags_and_no_program(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("PATH", "")
+    segment = to_audio_segment(speechlike(StreamFormat(16000), 1.0), StreamFormat(16000))
+    export_segment(segment, tmp_path / name, tags={"title": "Zwölf", "artist": "A"})
+    with open_audio(tmp_path / name) as reader:
+        block = np.concatenate(list(reader.blocks(16000)))
+        assert (reader.info.tags["title"], reader.info.tags["artist"]) == ("Zwölf", "A")
+    level = np.sqrt(np.mean(block**2) / np.mean(from_audio_segment(segment)[1] ** 2))
+    assert level == pytest.approx(1.0, abs=0.05)

@@ -14,7 +14,6 @@ import struct
 import threading
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Literal, NamedTuple, TypeAlias
 
 __all__ = ["Cause", "Running", "Slot", "Watchdog", "clear_slots", "running"]
@@ -113,12 +112,7 @@ class Watchdog:
             self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Literal, final, get_args
 
 import numpy as np
@@ -176,10 +175,7 @@ class AudioWriter:
             self._n_held += len(block) - start
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
         with self._stack, ExitStack() as unfinished:
             unfinished.callback(self._encoder.abandon)

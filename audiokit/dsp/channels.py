@@ -1,4 +1,4 @@
-"""Fewer channels, or more: mean, left, right, one of many."""
+"""Fewer channels, or more: mean, equal power, left, right, one of many."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from audiokit.units import SILENCE_DB, power_to_db
 
 __all__ = ["MODES", "ChannelMixer", "ChannelSettings"]
 
-MODES = ("keep", "mono", "stereo", "left", "right", "pick")
+MODES = ("keep", "mono", "energy", "stereo", "left", "right", "pick")
 """What a `ChannelMixer` can do."""
 
 
@@ -23,7 +23,8 @@ class ChannelSettings:
     """Which channels come out of a `ChannelMixer`.
 
     Args:
-        mode: ``keep`` all; ``mono``, the mean of all; ``stereo``, the first two, or a
+        mode: ``keep`` all; ``mono``, the mean of all; ``energy``, one channel too: their
+            sum over the square root of their number; ``stereo``, the first two, or a
             single one twice; ``left``, the first; ``right``, the second, or the only
             one; ``pick``, the one that `channel` names.
         channel: For ``pick`` alone: counted from 0.
@@ -46,8 +47,10 @@ class ChannelSettings:
 class ChannelMixer(Processor):
     """Mix or pick channels, sample by sample: no latency, the same bits for any cutting.
 
-    The mean, and not the sum or a power-preserving mix: speech that is the same in all
-    channels keeps its level and never clips.
+    The mean keeps the level of speech that is the same in all channels, and never clips;
+    what is unrelated falls by 10 lg n dB, 3 for two channels. ``energy`` keeps the power
+    of unrelated channels instead; what they share rises by as much, and may then clip
+    where the result is written.
 
     Args:
         fmt: Format of the stream.
@@ -61,6 +64,8 @@ class ChannelMixer(Processor):
         self.fmt = fmt
         self.settings = settings or ChannelSettings()
         self._picked = self._picks()
+        divisor = fmt.channels if self.settings.mode == "mono" else fmt.channels**0.5
+        self._scale = np.float32(1.0 / divisor)
         n_out = 1 if self._picked is None else len(self._picked)
         self._out_fmt = StreamFormat(fmt.sample_rate, n_out)
         self.reset()
@@ -75,7 +80,7 @@ class ChannelMixer(Processor):
 
     def process(self, block: Block) -> Block:
         if self._picked is None:
-            return self._mean(block)
+            return self._mixed(block)
         if self._out_fmt == self.fmt:
             return block
         return np.ascontiguousarray(block[:, self._picked])
@@ -84,41 +89,42 @@ class ChannelMixer(Processor):
         return self._out_fmt.silence(0)
 
     def facts(self) -> Mapping[str, Fact]:
-        """Return what a mean has lost, once there was sound.
+        """Return what a mix has lost, once there was sound.
 
         Returns:
-            ``cancellation_db``: the mean's power over the channels' mean power, to 0.1 dB:
-            0 for equal channels, -3 for two unrelated ones, far below for channels of
-            opposite polarity, which cancel.
+            ``cancellation_db``: the power of the channels' mean over their mean power, to
+            0.1 dB: 0 for equal channels, -3 for two unrelated ones, far below for channels
+            of opposite polarity, which cancel. The same of ``energy`` as of ``mono``.
         """
         if self._picked is not None or self._energy_in == 0.0:
             return {}
         # One decimal: the sums' last bits depend on the cutting, and nobody hears them.
-        ratio_db = power_to_db(self._energy_out * self.fmt.channels / self._energy_in)
+        mean_energy = self._energy_out / (float(self._scale) * self.fmt.channels) ** 2
+        ratio_db = power_to_db(mean_energy * self.fmt.channels / self._energy_in)
         return {"cancellation_db": max(SILENCE_DB, round(ratio_db, 1))}
 
     def _picks(self) -> list[int] | None:
-        """Return the channels that come out, in order, or None for the mean of all."""
+        """Return the channels that come out, in order, or None for a mix of all."""
         n_channels, mode = self.fmt.channels, self.settings.mode
         if mode == "pick":
             channel = self.settings.channel or 0
             if channel >= n_channels:
                 raise SettingError("channel", channel, f"0 to {n_channels - 1} for this stream")
             return [channel]
-        if mode == "mono" and n_channels > 1:
+        if mode in {"mono", "energy"} and n_channels > 1:
             return None
         second = min(1, n_channels - 1)
-        chosen = {"mono": [0], "left": [0], "right": [second], "stereo": [0, second]}
+        chosen = {"left": [0], "right": [second], "stereo": [0, second]}
         return chosen.get(mode, list(range(n_channels)))
 
-    def _mean(self, block: Block) -> Block:
-        mean = block[:, 0] + block[:, 1]
+    def _mixed(self, block: Block) -> Block:
+        mix = block[:, 0] + block[:, 1]
         for channel in range(2, self.fmt.channels):
-            mean += block[:, channel]
-        mean *= np.float32(1.0 / self.fmt.channels)
+            mix += block[:, channel]
+        mix *= self._scale
         self._energy_in += _energy(block.reshape(-1))
-        self._energy_out += _energy(mean)
-        return mean[:, np.newaxis]
+        self._energy_out += _energy(mix)
+        return mix[:, np.newaxis]
 
 
 def _energy(samples: NDArray[np.float32]) -> float:

@@ -8,13 +8,16 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from audiokit.errors import item_error_from_os
+from audiokit.files.output import Output
 
-__all__ = ["remove_parts", "remove_parts_below", "replacing"]
+__all__ = ["delivering", "remove_parts", "remove_parts_below", "replacing"]
 
 _PART = re.compile(r"\..+\.[^.]+\.part")
 
+_PIECE_BYTES = 1 << 20
 # Long names are cut so that the temporary one still fits into 255 bytes of UTF-8.
 _KEPT_CHARACTERS = 48
 
@@ -46,6 +49,35 @@ def replacing(target: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise item_error_from_os(error, str(target)) from error
+
+
+@contextmanager
+def delivering(stream: BinaryIO, folder: Path) -> Iterator[Path]:
+    """Give a temporary path whose bytes go to a stream if the body succeeds.
+
+    Args:
+        stream: Opened for writing; stays the caller's to close.
+        folder: Where the temporary file is made.
+
+    Yields:
+        The path to write to.
+
+    Raises:
+        ResourceError: The disk is full, or the stream takes no more.
+        BrokenPipeError: The reader of the pipe has gone.
+    """
+    temporary = folder / f".delivery.{secrets.token_hex(4)}.part"
+    try:
+        yield temporary
+        name = getattr(stream, "name", None)
+        output = Output(stream, name if isinstance(name, str) else "<stream>")
+        with temporary.open("rb") as held:
+            while piece := held.read(_PIECE_BYTES):
+                output.write(piece)
+                output.check()
+        output.finish()
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def remove_parts(target: Path) -> None:

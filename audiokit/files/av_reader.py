@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audiokit.errors import CorruptError, EmptyError, FormatError, SourceError
+from audiokit.files.cover import Cover, front_of
 from audiokit.files.info import AudioInfo, Decoder, believable_format
+from audiokit.files.mp4_end import Mp4End, without_padding
 from audiokit.files.source import ByteSource
 from audiokit.files.tags import clean_tags, has_damage
 from audiokit.stage import Block
@@ -84,7 +87,9 @@ def _start(source: ByteSource, container: Any) -> Decoder:
     metadata = {**stream.metadata, **container.metadata}
     if has_damage(metadata):
         warnings.append("metadata is damaged")
-    frames = _frames(container, stream, warnings)
+    pictures = _pictures(container)
+    end = Mp4End(container, stream) if _container_name(container) == "mp4" else None
+    frames = _frames(_packets(container, stream, pictures, end), stream, warnings)
     first = next(frames, None)
     claimed = _claimed_samples(container, stream)
     if first is None:
@@ -99,10 +104,14 @@ def _start(source: ByteSource, container: Any) -> Decoder:
         channels=fmt.channels,
         n_samples=claimed,
         bit_depth=_bit_depth(stream.codec_context),
+        bitrate_bps=_bitrate_bps(stream.codec_context),
         tags=clean_tags(metadata),
     )
     pieces = _pieces(first, frames, warnings)
-    return Decoder(info, pieces, warnings, container.close, _CLAIM_TOLERANCE_SAMPLES)
+    if end is not None:
+        pieces = without_padding(pieces, end, first)
+    cover = _front(pictures)
+    return Decoder(info, pieces, warnings, container.close, _CLAIM_TOLERANCE_SAMPLES, cover)
 
 
 def _audio_stream(source: ByteSource, container: Any) -> Any:
@@ -150,14 +159,56 @@ def _bit_depth(codec: Any) -> int | None:
     return None
 
 
-def _frames(container: Any, stream: Any, warnings: list[str]) -> Iterator[Any]:
+@dataclass(slots=True)
+class _Picture:
+    """A picture that the container holds as a stream of one packet."""
+
+    stream: Any
+    data: bytes = b""
+
+
+def _pictures(container: Any) -> list[_Picture]:
+    import av
+
+    attached = av.stream.Disposition.attached_pic
+    return [_Picture(each) for each in container.streams.video if each.disposition & attached]
+
+
+def _front(pictures: list[_Picture]) -> Cover | None:
+    # ID3v2's and FLAC's word; MP4 says nothing, and its first is the cover.
+    return front_of(
+        (each.stream.metadata.get("comment") == "Cover (front)", each.data) for each in pictures
+    )
+
+
+def _packets(
+    container: Any, stream: Any, pictures: list[_Picture], end: Mp4End | None
+) -> Iterator[Any]:
+    """Yield the sound's packets; keep pictures, which FFmpeg gives before all else."""
+    for packet in container.demux(stream, *(each.stream for each in pictures)):
+        if packet.stream_index == stream.index:
+            if end is not None:
+                end.note(packet)
+            yield packet
+            continue
+        for picture in pictures:
+            if picture.stream.index == packet.stream_index and packet.size:
+                picture.data = bytes(packet)
+
+
+def _bitrate_bps(codec: Any) -> int | None:
+    is_lossless = codec.name in _LOSSLESS or codec.name.startswith("pcm_")
+    return None if is_lossless else codec.bit_rate or None
+
+
+def _frames(packets: Iterator[Any], stream: Any, warnings: list[str]) -> Iterator[Any]:
     """Yield decoded frames; count damaged packets and say so once, at the end."""
     import av
 
     n_samples = n_damaged = 0
     first_damage_s = 0.0
     try:
-        for packet in container.demux(stream):
+        for packet in packets:
             try:
                 frames = packet.decode()
             except av.FFmpegError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Final
 
+import numpy as np
+
 from audiokit.stage import Block
 
 __all__ = ["RUN_SAMPLES", "Encoder"]
@@ -27,6 +29,14 @@ class Encoder(ABC):
     @abstractmethod
     def finish(self) -> None:
         """Write what is held back and complete the header."""
+
+    def within_full_scale(self, run: Block) -> Block:
+        """Return a run with what is beyond full scale clipped, and count that."""
+        if max(run.max(initial=0.0), -run.min(initial=0.0)) <= 1.0:
+            return run
+        self.n_clipped += int(np.count_nonzero(np.abs(run) > 1.0))
+        clipped: Block = np.clip(run, -1.0, 1.0)
+        return clipped
 
     def abandon(self) -> None:  # noqa: B027  most encoders have nothing to release
         """Release everything; what was written is thrown away."""

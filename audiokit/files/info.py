@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from audiokit.errors import HeaderError
+from audiokit.files.cover import Cover
 from audiokit.stage import MAX_CHANNELS, MAX_SAMPLE_RATE, Block, StreamFormat
 
 __all__ = ["AudioInfo", "Decoder", "believable_format"]
@@ -23,6 +24,8 @@ class AudioInfo:
         channels: How many.
         n_samples: Length that the header claims; None where it claims none.
         bit_depth: Of integer and lossless audio; None for all else.
+        bitrate_bps: Of lossy audio, all channels together, on average; None for all else and
+            where nothing tells.
         tags: Lower-case names from `audiokit.files.tags.TAG_NAMES`.
     """
 
@@ -33,6 +36,7 @@ class AudioInfo:
     channels: int
     n_samples: int | None = None
     bit_depth: int | None = None
+    bitrate_bps: int | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -47,6 +51,7 @@ class Decoder:
         close: Releases what the decoder opened.
         claim_tolerance_samples: How far `info.n_samples` may be off without a word,
             where the container only states a rounded length.
+        cover: The front cover, where the decoder comes across it.
     """
 
     info: AudioInfo
@@ -54,6 +59,7 @@ class Decoder:
     warnings: list[str]
     close: Callable[[], None]
     claim_tolerance_samples: int = 0
+    cover: Cover | None = None
 
 
 def believable_format(path: str, sample_rate: int, channels: int) -> StreamFormat:

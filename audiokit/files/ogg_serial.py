@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import os
-import struct
-import zlib
 
+from audiokit.files.cover import Cover
+from audiokit.files.ogg_pages import Page, first_page, packets_of, paged
 from audiokit.files.output import Output
+from audiokit.files.vorbis_comment import with_cover
 
 __all__ = ["FixedSerialOutput"]
 
 _SERIAL = 1
-_HEADER_BYTES = 27
-# Each byte with its bits in reverse order.
-_REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
 class FixedSerialOutput:
     """Takes Ogg pages as libsndfile writes them, renumbers them and hands them on.
 
-    libsndfile draws the stream's serial number at random. Only appends: that is all an
-    Ogg writer does.
-
-    References:
-        RFC 3533, section 6: the page header.
+    libsndfile draws the stream's serial number at random, and knows no covers: one is
+    added to the comments on the way. Only appends: that is all an Ogg writer does.
 
     Args:
         output: Where the pages go.
+        n_comment_packets: How many packets follow the first page before the sound: the
+            comments, and in Vorbis the codebooks.
+        cover: The picture to add.
     """
 
-    def __init__(self, output: Output) -> None:
-        self._output = output
+    def __init__(
+        self, output: Output, *, n_comment_packets: int, cover: Cover | None = None
+    ) -> None:
+        self._output, self._cover = output, cover
+        self._n_awaited = n_comment_packets if cover is not None else 0
+        self._head: list[Page] = []
+        self._n_added = 0
         self._held = b""
         self._n_bytes = 0
 
@@ -38,10 +41,12 @@ class FixedSerialOutput:
         """Take bytes; return how many, or 0 once the output has failed."""
         self._held += bytes(data)
         self._n_bytes += len(data)
-        while (length := _page_length(self._held)) is not None:
-            page, self._held = self._held[:length], self._held[length:]
-            if not self._output.write(_renumbered(page)):
-                return 0
+        while (found := first_page(self._held)) is not None:
+            page, length = found
+            self._held = self._held[length:]
+            for ready in self._ready(page):
+                if not self._output.write(ready.to_bytes(_SERIAL, ready.number)):
+                    return 0
         return len(data)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -53,26 +58,18 @@ class FixedSerialOutput:
         """Return how many bytes have been taken."""
         return self._n_bytes
 
-
-def _page_length(data: bytes) -> int | None:
-    """Return the length of the page that the bytes begin with, if it is all there."""
-    if len(data) < _HEADER_BYTES or len(data) < _HEADER_BYTES + data[26]:
-        return None
-    n_segments = data[26]
-    length = _HEADER_BYTES + n_segments + sum(data[_HEADER_BYTES : _HEADER_BYTES + n_segments])
-    return length if len(data) >= length else None
-
-
-def _renumbered(page: bytes) -> bytes:
-    blank = page[:14] + struct.pack("<I", _SERIAL) + page[18:22] + bytes(4) + page[26:]
-    return blank[:22] + struct.pack("<I", _checksum(blank)) + blank[26:]
-
-
-def _checksum(page: bytes) -> int:
-    """Return the page's CRC-32: polynomial 04C11DB7, from 0, not reflected.
-
-    zlib's is the same polynomial, reflected and complemented: bits are turned round on
-    the way in and out, and the complement is undone.
-    """
-    reflected = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
-    return int(f"{reflected:032b}"[::-1], 2)
+    def _ready(self, page: Page) -> list[Page]:
+        """Return the pages that may go out, in their places."""
+        if self._cover is None:
+            return [page]
+        if page.number == 0 or not self._n_awaited:
+            moved = page.number + self._n_added
+            return [Page(page.flags, page.granule, moved, page.lacing, page.body)]
+        self._head.append(page)
+        self._n_awaited -= page.n_ends
+        if self._n_awaited:
+            return []
+        comments, *others = packets_of(self._head)
+        pages = paged([with_cover(comments, self._cover), *others], number=1)
+        self._n_added = len(pages) - len(self._head)
+        return pages

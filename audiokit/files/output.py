@@ -37,6 +37,9 @@ class Output:
             return 0
         return len(data)
 
+    def begin_here(self) -> None:
+        """Call the place that was reached position zero."""
+
     def check(self) -> None:
         """Raise what went wrong so far.
 
@@ -85,6 +88,9 @@ class SeekableOutput(Output):
             # Moving flushes what is buffered, which needs space too.
             self._error = self._error or error
             return 0
+
+    def begin_here(self) -> None:
+        self._start = self._stream.tell()
 
     def tell(self) -> int:
         """Return the position, as a binary file does."""

@@ -23,6 +23,8 @@ from audiokit.errors import (
     UnreadableError,
 )
 from audiokit.files.av_reader import open_with_av
+from audiokit.files.cover import Cover
+from audiokit.files.cover_reader import read_cover
 from audiokit.files.info import AudioInfo, Decoder, believable_format
 from audiokit.files.raw import RawFormat, open_raw, parse_raw_format
 from audiokit.files.sniff import container_of_bytes, is_mpeg_audio, wav_format_of
@@ -32,6 +34,8 @@ from audiokit.stage import MAX_MAGNITUDE, Block, StreamFormat
 
 __all__ = ["AudioInfo", "AudioReader", "RawFormat", "open_audio", "parse_raw_format"]
 
+# What libsndfile decodes, without a word of the pictures in it.
+_HOLDS_COVER = (b"fLaC", b"OggS")
 _HEADERLESS_SUFFIXES = frozenset({"raw", "pcm", "sln", "sln16", "ul", "al", "ulaw", "alaw"})
 
 
@@ -61,6 +65,20 @@ class AudioReader:
         """Release the file. The caller's own file objects stay open."""
         self._decoder.close()
         self._source.close()
+
+    def cover(self) -> Cover | None:
+        """Return the front cover of a FLAC, MP3, M4A, Ogg Vorbis or Ogg Opus recording.
+
+        Looked for when it is asked for; of what comes through a pipe, only FFmpeg's
+        decoders tell of one.
+
+        Raises:
+            UnreadableError: The file is gone.
+        """
+        if self._decoder.cover is not None or self._source.head[:4] not in _HOLDS_COVER:
+            return self._decoder.cover
+        with self._source.from_start() as source:
+            return None if source is None else read_cover(source)
 
     def blocks(self, block_samples: int) -> Iterator[Block]:
         """Yield the recording.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audiokit.errors import ResourceError, SettingError
+from audiokit.files.cover import Cover
 from audiokit.files.encoder import Encoder
+from audiokit.files.flac_cover import FlacCoverOutput
 from audiokit.files.ogg_serial import FixedSerialOutput
-from audiokit.files.output import Output
+from audiokit.files.output import Output, SeekableOutput
 from audiokit.files.quantise import Quantiser
+from audiokit.files.tags import Labels
 from audiokit.stage import Block, StreamFormat
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class SoundfileEncoder(Encoder):
         output: Where to; FLAC needs one that can seek.
         fmt: Format of the stream.
         settings: Container, depth, dither, bit rate.
-        tags: Written as Vorbis comments.
+        labels: Tags, written as Vorbis comments; the cover, as a picture block.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class SoundfileEncoder(Encoder):
         output: Output,
         fmt: StreamFormat,
         settings: WriteSettings,
-        tags: Mapping[str, str],
+        labels: Labels,
     ) -> None:
         self._output = output
         self._quantiser: Quantiser | None = None
@@ -51,19 +53,25 @@ class SoundfileEncoder(Encoder):
             self._quantiser = Quantiser(
                 int(settings.bit_depth), dither=settings.dither, seed=settings.dither_seed
             )
-        self._file = self._open(fmt, settings)
-        for name, text in tags.items():
+        self._file = self._open(fmt, settings, labels.cover)
+        for name, text in labels.tags.items():
             setattr(self._file, "tracknumber" if name == "track" else name, text)
 
-    def _open(self, fmt: StreamFormat, settings: WriteSettings) -> Any:
+    def _open(self, fmt: StreamFormat, settings: WriteSettings, cover: Cover | None) -> Any:
         import soundfile
 
         kinds = {"ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS")}
         container, codec = kinds.get(settings.container, ("FLAC", f"PCM_{settings.bit_depth}"))
         is_ogg = container == "OGG"
+        output: Any = self._output
+        if is_ogg:
+            n_comment_packets = 2 if codec == "VORBIS" else 1
+            output = FixedSerialOutput(output, n_comment_packets=n_comment_packets, cover=cover)
+        elif cover is not None and isinstance(output, SeekableOutput):
+            output = FlacCoverOutput(output, cover)
         try:
             return soundfile.SoundFile(
-                FixedSerialOutput(self._output) if is_ogg else self._output,
+                output,
                 "w",
                 samplerate=fmt.sample_rate,
                 channels=fmt.channels,
@@ -91,7 +99,7 @@ class SoundfileEncoder(Encoder):
     def _samples(self, run: Block) -> NDArray[Any]:
         """Return what libsndfile takes: floats within full scale, or integers."""
         if self._quantiser is None:
-            return np.clip(run, -1.0, 1.0)
+            return self.within_full_scale(run)
         samples = self._quantiser.quantise(run)
         self.n_clipped = self._quantiser.n_clipped
         # Of 32-bit integers libsndfile takes the upper 24 bits.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ _LENGTH_UNKNOWN = 2**63 - 1
 # What a piece holds before it is read. The first can be a sample too: a damaged piece that
 # ends in such samples loses them, and them alone.
 _LOWEST_INTEGER, _NO_SAMPLE = -(2**15), np.float32(3e38)
+_LOSSY = frozenset({"VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"})
 _BIT_DEPTHS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 _BIT_DEPTHS |= {f"ALAC_{depth}": depth for depth in (16, 20, 24, 32)}
 
@@ -53,6 +55,7 @@ def open_with_soundfile(source: ByteSource) -> Decoder | None:
         channels=fmt.channels,
         n_samples=file.frames if 0 <= file.frames < _LENGTH_UNKNOWN else None,
         bit_depth=_BIT_DEPTHS.get(file.subtype),
+        bitrate_bps=_bitrate_bps(source, file),
         tags=clean_tags(metadata),
     )
     warnings = ["metadata is damaged"] if has_damage(metadata) else []
@@ -84,6 +87,15 @@ def _open(source: ByteSource) -> Any:
     except (ValueError, RuntimeError) as error:
         # soundfile passes a few absurd headers on to code of its own, which trips.
         raise CorruptError(source.path, "header is damaged", "Export the file again") from error
+
+
+def _bitrate_bps(source: ByteSource, file: Any) -> int | None:
+    """Return the mean bit rate of a lossy file; headers and covers count, which is little."""
+    descriptor = source.descriptor()
+    if file.subtype not in _LOSSY or descriptor is None or not 0 < file.frames < _LENGTH_UNKNOWN:
+        return None
+    duration_s = float(file.frames / file.samplerate)
+    return round(os.fstat(descriptor).st_size * 8 / duration_s)
 
 
 def _nothing_came(info: AudioInfo) -> CorruptError | EmptyError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,6 +56,30 @@ class ByteSource:
         """Go back to the first byte, where the stream can."""
         if self.is_seekable:
             self._stream.seek(self._start)
+
+    @contextmanager
+    def from_start(self) -> Iterator[ByteSource | None]:
+        """Give the same bytes from the first one, without moving whoever reads them.
+
+        Yields:
+            The source, or None where the stream cannot go back.
+        """
+        if not self.is_seekable:
+            yield None
+        elif self._is_ours:
+            # A decoder may hold the descriptor; it has a position of its own.
+            again = open_source(self.path)
+            try:
+                yield again
+            finally:
+                again.close()
+        else:
+            position = self.tell()
+            self.rewind()
+            try:
+                yield self
+            finally:
+                self.seek(position)
 
     def read(self, n_bytes: int = -1) -> bytes:
         """Return the next bytes, as a binary file does."""

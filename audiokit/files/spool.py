@@ -57,6 +57,10 @@ class BlockSpool:
             raise item_error_from_os(error, str(self._folder)) from error
         self.n_samples += len(block)
 
+    def clear(self) -> None:
+        """Begin anew: what was written is no longer given back."""
+        self.n_samples = 0
+
     def blocks(self, block_samples: int) -> Iterator[Block]:
         """Yield the stream from its start, in blocks of this length; the last is shorter.
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-__all__ = ["TAG_NAMES", "clean_tags", "has_damage"]
+from audiokit.files.cover import Cover
+
+__all__ = ["TAG_NAMES", "Labels", "clean_tags", "has_damage"]
 
 TAG_NAMES = (
     "title",
@@ -17,6 +20,20 @@ TAG_NAMES = (
     "copyright",
 )
 """What every container that audiokit writes can carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What a file holds beside its sound.
+
+    Args:
+        tags: By names from `TAG_NAMES`.
+        cover: The front cover.
+    """
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    cover: Cover | None = None
+
 
 _SYNONYMS = {"tracknumber": "track", "year": "date", "description": "comment"}
 _DAMAGE = "\N{REPLACEMENT CHARACTER}"

@@ -15,6 +15,7 @@ import numpy as np
 from audiokit.files.encoder import Encoder
 from audiokit.files.output import Output, SeekableOutput
 from audiokit.files.quantise import Quantiser
+from audiokit.files.tags import Labels
 from audiokit.stage import Block, StreamFormat
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class WavEncoder(Encoder):
         output: Where to.
         fmt: Format of the stream.
         settings: Container ``wav`` or ``raw``, depth and dither.
-        tags: Written into a WAV's header.
+        labels: Whose tags are written into a WAV's header.
     """
 
     def __init__(
@@ -130,9 +131,9 @@ class WavEncoder(Encoder):
         output: Output,
         fmt: StreamFormat,
         settings: WriteSettings,
-        tags: Mapping[str, str],
+        labels: Labels,
     ) -> None:
-        self._output, self._fmt, self._tags = output, fmt, tags
+        self._output, self._fmt, self._tags = output, fmt, labels.tags
         self._is_wav = settings.container == "wav"
         self._is_float = settings.bit_depth == "float"
         self._bit_depth = 32 if settings.bit_depth == "float" else settings.bit_depth

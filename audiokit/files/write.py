@@ -13,14 +13,22 @@ import numpy as np
 from audiokit.errors import SettingError
 from audiokit.files.atomic import replacing
 from audiokit.files.av_encoder import AvEncoder
+from audiokit.files.cover import LARGEST_BLOCK_BYTES, Cover, picture_block
 from audiokit.files.encoder import RUN_SAMPLES, Encoder
 from audiokit.files.output import Output, output_for
 from audiokit.files.soundfile_encoder import SoundfileEncoder
-from audiokit.files.tags import clean_tags
+from audiokit.files.tags import Labels, clean_tags
 from audiokit.files.wav_encoder import WavEncoder
 from audiokit.stage import Block, StreamFormat
 
-__all__ = ["AudioWriter", "WriteSettings", "container_of", "open_writer"]
+__all__ = [
+    "AudioWriter",
+    "WriteSettings",
+    "bitrate_within",
+    "container_of",
+    "is_lossy",
+    "open_writer",
+]
 
 Container = Literal["wav", "flac", "ogg", "opus", "mp3", "m4a", "raw"]
 BitDepth = Literal[16, 24, 32, "float"]
@@ -56,6 +64,8 @@ _RATES = {
 # Vorbis at 200 kHz and more, and FLAC past what its header can state, are refused.
 _HIGHEST_RATES = {"ogg": 192_000, "flac": 655_350}
 _MOST_CHANNELS = {"flac": 8, "ogg": 8, "opus": 2, "mp3": 2, "m4a": 2}
+_LOWEST_BPS, _HIGHEST_BPS = 6_000, 512_000
+_LOSSY = frozenset({"ogg", "opus", "mp3", "m4a"})
 _NEEDS_SEEK = frozenset({"flac", "m4a"})
 
 
@@ -91,7 +101,7 @@ class WriteSettings:
                 raise SettingError(name, getattr(self, name), f"one of {expected}")
         if self.dither_seed < 0:
             raise SettingError("dither_seed", self.dither_seed, "0 or more")
-        if self.bitrate_bps is not None and not 6_000 <= self.bitrate_bps <= 512_000:
+        if self.bitrate_bps is not None and not _LOWEST_BPS <= self.bitrate_bps <= _HIGHEST_BPS:
             raise SettingError("bitrate_bps", self.bitrate_bps, "6000 to 512000 bit/s")
 
 
@@ -119,10 +129,12 @@ class AudioWriter:
         target: A path, or a binary file object, which stays the caller's to close.
         fmt: Format of the blocks.
         settings: How to write.
-        tags: Names from `audiokit.files.tags.TAG_NAMES`; others are left out.
+        labels: Tags, of which names that are not in `audiokit.files.tags.TAG_NAMES` are
+            left out, and the cover.
 
     Attributes:
         n_samples: How many were written so far.
+        warnings: What could not be kept; complete once the writer is closed.
     """
 
     def __init__(
@@ -130,11 +142,14 @@ class AudioWriter:
         target: Path | BinaryIO,
         fmt: StreamFormat,
         settings: WriteSettings,
-        tags: Mapping[str, str],
+        labels: Labels,
     ) -> None:
         self.fmt, self.settings = fmt, settings
         self.n_samples = 0
-        self._target, self._tags = target, clean_tags(tags)
+        obstacle = _cover_obstacle(labels.cover, settings.container)
+        self.warnings = [] if obstacle is None else [f"the cover is left out: {obstacle}"]
+        cover = labels.cover if obstacle is None else None
+        self._target, self._labels = target, Labels(clean_tags(labels.tags), cover)
         self._held: list[Block] = []
         self._n_held = 0
         self._stack = ExitStack()
@@ -143,14 +158,14 @@ class AudioWriter:
 
     @property
     def n_clipped(self) -> int:
-        """Samples beyond full scale, counted over channels; of integer formats only."""
+        """Samples beyond full scale, counted over channels; float files keep them."""
         return self._encoder.n_clipped
 
     def __enter__(self) -> AudioWriter:
         with ExitStack() as stack:
             self._output = self._open_output(stack)
             encoder = _ENCODERS[self.settings.container]
-            self._encoder = encoder(self._output, self.fmt, self.settings, self._tags)
+            self._encoder = encoder(self._output, self.fmt, self.settings, self._labels)
             self._stack = stack.pop_all()
         return self
 
@@ -186,6 +201,8 @@ class AudioWriter:
             self._encoder.finish()
             self._output.finish()
             unfinished.pop_all()
+        if self.n_clipped:
+            self.warnings.append("samples beyond full scale were clipped")
 
     def _encode(self, parts: list[Block]) -> None:
         self._encoder.encode(parts[0] if len(parts) == 1 else np.concatenate(parts))
@@ -207,12 +224,23 @@ class AudioWriter:
         return output_for(stream, str(self._target))
 
 
+def bitrate_within(bitrate_bps: int) -> int:
+    """Return the nearest bit rate that `WriteSettings` takes."""
+    return min(max(bitrate_bps, _LOWEST_BPS), _HIGHEST_BPS)
+
+
+def is_lossy(container: str) -> bool:
+    """Return whether what is read back from a container is not what was written."""
+    return container in _LOSSY
+
+
 def open_writer(
     target: Path | BinaryIO,
     fmt: StreamFormat,
     settings: WriteSettings | None = None,
     *,
     tags: Mapping[str, str] | None = None,
+    cover: Cover | None = None,
 ) -> AudioWriter:
     """Return a writer, to be used as a context manager.
 
@@ -222,6 +250,7 @@ def open_writer(
         fmt: Format of the blocks.
         settings: How to write.
         tags: Title, artist and the like.
+        cover: The front cover; where the container holds none, a warning says so.
 
     Raises:
         SettingError: The container cannot hold such a stream, or not in a pipe.
@@ -235,7 +264,20 @@ def open_writer(
     ):
         expected = "wav, raw, ogg, opus or mp3 for a pipe"
         raise SettingError("container", settings.container, expected)
-    return AudioWriter(target, fmt, settings, tags or {})
+    return AudioWriter(target, fmt, settings, Labels(tags or {}, cover))
+
+
+def _cover_obstacle(cover: Cover | None, container: str) -> str | None:
+    """Return why a container cannot hold a cover; None where it can, or there is none."""
+    if cover is None:
+        return None
+    if container in {"wav", "raw"}:
+        return f"{container} holds none"
+    if container == "m4a" and cover.mime_type not in {"image/jpeg", "image/png"}:
+        return f"it is {cover.mime_type}, and m4a holds JPEG and PNG"
+    if len(picture_block(cover)) > LARGEST_BLOCK_BYTES:
+        return f"it has {len(cover.data)} bytes"
+    return None
 
 
 def _check(fmt: StreamFormat, settings: WriteSettings) -> None:
@@ -250,7 +292,7 @@ def _check(fmt: StreamFormat, settings: WriteSettings) -> None:
         nearest = min(
             rates, key=lambda rate: (rate < fmt.sample_rate, abs(rate - fmt.sample_rate))
         )
-        hint = f"Resample to {nearest} Hz first."
+        hint = f"Resample to {nearest} Hz first, as convert --sample-rate {nearest} does."
         raise SettingError("sample_rate", fmt.sample_rate, expected, hint)
     highest = _HIGHEST_RATES.get(container)
     if highest is not None and fmt.sample_rate > highest:

@@ -39,6 +39,24 @@ def test_equal_channels_come_out_as_they_were():
     np.testing.assert_array_equal(mixed(np.repeat(left, 2, axis=1), "mono"), left)
 
 
+@pytest.mark.parametrize("n_channels", [2, 3, 6])
+def test_energy_keeps_the_power_of_unrelated_channels(n_channels):
+    # Sines of unlike frequencies, whole periods: exactly orthogonal, each of power 1/2.
+    phase = 2 * np.pi * np.arange(RATE)[:, np.newaxis] / RATE
+    block = np.sin(phase * (100 + 50 * np.arange(n_channels))).astype(np.float32)
+    power = np.mean(mixed(block, "energy").astype(np.float64) ** 2)
+    assert power == pytest.approx(0.5, rel=1e-5)
+
+
+def test_energy_raises_what_channels_share_by_ten_log_of_their_number():
+    left = np.random.default_rng(0).standard_normal((100, 1)).astype(np.float32)
+    np.testing.assert_allclose(mixed(np.repeat(left, 4, axis=1), "energy"), 2 * left, rtol=1e-6)
+
+
+def test_energy_leaves_a_single_channel_alone():
+    np.testing.assert_array_equal(mixed(numbered(1), "energy"), numbered(1))
+
+
 @pytest.mark.parametrize(
     ("n_channels", "mode", "channel", "expected"),
     [
@@ -64,11 +82,12 @@ def test_the_input_is_left_as_it_was():
     np.testing.assert_array_equal(block, numbered(4))
 
 
+@pytest.mark.parametrize("mode", ["mono", "energy"])
 @pytest.mark.parametrize(("factor", "expected_db"), [(1.0, 0.0), (0.0, -3.0), (-1.0, -200.0)])
-def test_what_the_mean_cancels_is_told(factor, expected_db):
+def test_what_a_mix_cancels_is_told(factor, expected_db, mode):
     # Of a pair (a, k a) the mean has the power (1+k)^2/4, the channels (1+k^2)/2 of a.
     left = np.random.default_rng(1).standard_normal((RATE, 1)).astype(np.float32)
-    mixer = ChannelMixer(StreamFormat(RATE, 2))
+    mixer = ChannelMixer(StreamFormat(RATE, 2), ChannelSettings(mode))
     mixer.process(np.hstack([left, factor * left]).astype(np.float32))
     assert mixer.facts() == {"cancellation_db": expected_db}
     mixer.reset()

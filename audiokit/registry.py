@@ -72,6 +72,20 @@ STAGES: Mapping[str, StageKind] = {
         "Bring the whole file to a loudness, below a true-peak ceiling.",
         runs_live=False,
     ),
+    "active_level": StageKind(
+        "audiokit.loudness.normalize",
+        "ActiveLevelNormalizer",
+        "ActiveLevelSettings",
+        "Bring speech to an active level (P.56), below a true-peak ceiling.",
+        runs_live=False,
+    ),
+    "album": StageKind(
+        "audiokit.loudness.normalize",
+        "AlbumNormalizer",
+        "AlbumSettings",
+        "Apply the gain that all recordings of an album share, below a true-peak ceiling.",
+        runs_live=False,
+    ),
     "peak": StageKind(
         "audiokit.loudness.normalize",
         "PeakNormalizer",
@@ -92,6 +106,24 @@ STAGES: Mapping[str, StageKind] = {
         "TruePeakLimiter",
         "LimiterSettings",
         "Keep true peaks below a ceiling.",
+    ),
+    "compressor": StageKind(
+        "audiokit.loudness.compressor",
+        "Compressor",
+        "CompressorSettings",
+        "Turn down what is above a threshold.",
+    ),
+    "expander": StageKind(
+        "audiokit.loudness.expander",
+        "Expander",
+        "ExpanderSettings",
+        "Turn down what is below a threshold; with a high ratio, a gate.",
+    ),
+    "agc": StageKind(
+        "audiokit.loudness.agc",
+        "Agc",
+        "AgcSettings",
+        "Bring speech to a level as it comes, below a true-peak ceiling.",
     ),
 }
 """Every word that may follow ``use =``."""

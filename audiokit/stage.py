@@ -187,19 +187,32 @@ class Meter(ABC, Generic[Report]):
 class TwoPass(ABC, Generic[Report]):
     """Work that must hear the whole stream before it can begin: a meter, then a processor.
 
+    What follows (a limiter of its own, a lossy encoder) may move the result, so the stage is
+    told what came out, and may ask for another try.
+
     Live cannot see the future: a recipe with such a stage does not run live.
 
     Attributes:
         fmt: Format of the blocks that come in.
-        meter: Hears the first pass.
     """
 
     fmt: StreamFormat
-    meter: Meter[Report]
+
+    @abstractmethod
+    def new_meter(self, fmt: StreamFormat) -> Meter[Report]:
+        """Return what hears the first pass, or what came out of the last."""
 
     @abstractmethod
     def build(self, report: Report) -> Processor:
-        """Return the processor of the second pass, made from the meter's report."""
+        """Return the processor of the second pass, made from the first's report."""
+
+    def foresee(self) -> Report | None:
+        """Return the report on what the processor will give, where that needs no hearing."""
+        return None
+
+    def correct(self, outcome: Report) -> Processor | None:  # noqa: ARG002  most need none
+        """Return a better processor after a report on the result; None if it will do."""
+        return None
 
 
 def _no_clock() -> float:

@@ -9,7 +9,7 @@ from audiokit.recipe import load_recipe, make_recipe, recipe_names
 from audiokit.registry import STAGES
 from audiokit.stage import Processor, StreamFormat, TwoPass
 
-SHIPPED = {"speech", "telephone", "asr", "podcast"}
+SHIPPED = {"speech", "telephone", "asr", "podcast", "voice", "voice-live"}
 
 
 def test_the_shipped_recipes_are_the_promised_ones():

@@ -7,19 +7,20 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from audiokit.batch.journal import Journal
 from audiokit.batch.manifest import write_manifest
 from audiokit.batch.plan import BatchSettings, Item
 from audiokit.batch.run import run_batch
 from audiokit.batch.summary import Tally
+from audiokit.batch.worker import run_here
 from audiokit.errors import NothingToDoError, ResourceError, SettingError
 from audiokit.files.find import Source
 from audiokit.files.plan import plan_outputs
 from audiokit.jobs.process import content_hash
 
-__all__ = ["FolderRun"]
+__all__ = ["FolderRun", "ReportRun"]
 
 Row = dict[str, Any]
 STATE_FOLDER = ".audiokit"
@@ -39,11 +40,16 @@ class FolderRun:
         fingerprint: Changes when settings or versions change the result.
         settings: How the run goes.
 
+    Attributes:
+        has_manifest: Whether the rows are written into the folder too.
+
     Raises:
         NothingToDoError: No source was found.
         SettingError: A result would replace a source, or a file that no run of ours made.
         ItemError: The output folder cannot be made.
     """
+
+    has_manifest: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -81,13 +87,15 @@ class FolderRun:
             return
         with Journal(self.out / STATE_FOLDER, content_hash=_content_hash_of) as journal:
             yield from self._rows(journal)
-            self._write_manifest(self.out, journal)
+            if self.has_manifest:
+                self._write_manifest(self.out, journal)
 
     def _refuse_to_harm(self, out: Path) -> None:
         """Stop before work where a result would replace a source, or someone else's file."""
         sources = {os.path.realpath(planned.source.path) for planned in self._planned}
         is_ours = self._settings.overwrite or (out / STATE_FOLDER).is_dir()
-        for path in itertools.chain([out / "manifest.jsonl"], self._targets(out)):
+        manifest = [out / "manifest.jsonl"] if self.has_manifest else []
+        for path in itertools.chain(manifest, self._targets(out)):
             if os.path.realpath(path) in sources:
                 raise SettingError("out", str(out), "another folder", f"{path} is a source.")
             if not is_ours and path.exists():
@@ -164,6 +172,24 @@ class FolderRun:
                 stamp=_stamp(planned.source.path),
                 outputs=tuple(str((self.out or Path()) / path) for path in outputs.values()),
             )
+
+
+class ReportRun(FolderRun):
+    """A run whose rows are printed, and not written: what it draws is only illustration.
+
+    A single source is looked at in this process: a worker costs more than most looks.
+    """
+
+    has_manifest = False
+
+    def rows(self) -> Iterator[Row]:
+        if self.total > 1 or self.out is not None:
+            yield from super().rows()
+            return
+        for item in self._items():
+            row = run_here(self._job, item, retries=self._settings.retries)
+            self.tally.add(row, resumed=False)
+            yield _ordered(row)
 
 
 def _stamp(path: str) -> tuple[int, int] | None:

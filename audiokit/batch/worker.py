@@ -6,6 +6,8 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import json
+import logging
 import os
 import resource
 import signal
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audiokit.batch.journal import append_line, encode_record
-from audiokit.batch.plan import Item, Job, failed_row, finished_row
+from audiokit.batch.plan import Item, Job, Row, failed_row, finished_row
 from audiokit.batch.watch import Slot
 from audiokit.errors import AudiokitError, ItemError, OutOfMemoryError, SourceError
 
@@ -29,7 +31,10 @@ __all__ = [
     "memory_error",
     "prepare_worker",
     "run_chunk",
+    "run_here",
 ]
+
+logger = logging.getLogger(__name__)
 
 _TRANSIENT = {errno.EAGAIN, errno.EIO, errno.EINTR, errno.ESTALE, errno.ETIMEDOUT, errno.EBUSY}
 _PR_SET_PDEATHSIG = 1
@@ -104,6 +109,21 @@ def run_chunk(job: Job, chunk: Sequence[tuple[int, Item]], desk: Desk) -> ChunkR
     finally:
         os.close(file)
     return ChunkResult(outcomes, time.perf_counter() - started_s)
+
+
+def run_here(job: Job, item: Item, *, retries: int) -> Row:
+    """Do one item in this process, with no limit of time or memory; return its row.
+
+    Args:
+        job: What to do.
+        item: The item.
+        retries: How often a transient fault is tried again.
+    """
+    line, trace = _attempt(job, item, Desk("", "", 0, None, retries))
+    if trace:
+        logger.debug("batch.unforeseen key=%s\n%s", item.key, trace)
+    row: Row = json.loads(line or b"")["row"]
+    return row
 
 
 def memory_error(item: Item, memory_mb: int | None) -> OutOfMemoryError:

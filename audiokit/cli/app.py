@@ -23,7 +23,8 @@ __all__ = ["COMMANDS", "app", "configured_defaults", "load_command", "run"]
 
 COMMANDS = {
     "process": "Turn a folder of recordings into a dataset of clean speech.",
-    "normalize": "Bring files to a loudness, a peak or an RMS level.",
+    "normalize": "Bring files to a loudness, a speech level, a peak or an RMS level.",
+    "convert": "Change container, sample rate, bit depth or channels.",
     "denoise": "Take background noise away.",
     "segment": "Find where people speak, and write labels.",
     "features": "Extract mel, MFCC, energy and spectral features.",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from audiokit.cli.options import BatchOptions, RowOptions, Sources, command
 from audiokit.cli.run import prepare_report, run_folder
+from audiokit.errors import MissingExtraError
 
 EXAMPLES = (
     "audiokit info takes/",
     "audiokit info a.wav --loudness --json",
+    "audiokit info takes/ --loudness --plot pictures/",
 )
 
 
@@ -19,8 +23,12 @@ EXAMPLES = (
 def info(
     sources: Sources,
     loudness: Annotated[
-        bool, typer.Option("--loudness", help="Decode all of it: loudness, peaks, true length.")
+        bool, typer.Option("--loudness", help="Decode all of it: levels, peaks, true length.")
     ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw loudness over time into this folder, a PNG for each file."),
+    ] = None,
     *,
     batch: BatchOptions,
     output: RowOptions,
@@ -32,6 +40,9 @@ def info(
     from audiokit.files.raw import parse_raw_format
     from audiokit.jobs.inspect import InspectJob
 
+    if plot is not None and importlib.util.find_spec("matplotlib") is None:
+        raise MissingExtraError("a picture", "plot")
     raw = parse_raw_format(batch.raw_format) if batch.raw_format else None
-    run = prepare_report(sources, InspectJob(with_loudness=loudness, raw=raw), batch=batch)
+    job = InspectJob(with_loudness=loudness, out=plot, raw=raw)
+    run = prepare_report(sources, job, batch=batch, pictures=plot)
     run_folder(run, command="info", batch=batch, output=output)

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from audiokit.cli.options import BatchOptions, RowOptions, Sources, command
-from audiokit.cli.run import Container, audio_tables, run_recipe
+from audiokit.cli.run import (
+    Container,
+    audio_tables,
+    prepare_report,
+    report_rows,
+    run_folder,
+    run_recipe,
+)
 from audiokit.errors import SettingError
-from audiokit.recipe import make_recipe
+from audiokit.settings import suggestion
+
+if TYPE_CHECKING:
+    from audiokit.recipe import Recipe
 
 EXAMPLES = (
     "audiokit normalize takes/ -o level/",
-    "audiokit normalize a.wav -o b.wav --target-lufs -16",
+    "audiokit normalize a.wav -o b.wav --target-lufs podcast",
+    "audiokit normalize calls/ -o level/ --target-active-dbov -26",
+    "audiokit normalize album/ -o level/ --together",
+    "audiokit normalize takes/ --measure-only",
     "audiokit normalize - -o - < a.wav > b.wav",
 )
 
@@ -21,33 +34,134 @@ EXAMPLES = (
 @command
 def normalize(
     sources: Sources,
-    out: Annotated[str, typer.Option("--out", "-o", help="Folder, file, or - for stdout.")],
-    target_lufs: Annotated[float, typer.Option(help="Integrated loudness, in LUFS.")] = -23.0,
-    ceiling_dbtp: Annotated[float, typer.Option(help="Highest true peak, in dBTP.")] = -1.0,
-    peak_dbfs: Annotated[
-        float | None, typer.Option(help="Set the sample peak instead, in dBFS.")
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="Folder, file, or - for stdout.")
+    ] = None,
+    target_lufs: Annotated[
+        str | None,
+        typer.Option(
+            help="Integrated loudness in LUFS, or ebu (-23), asr (-20), podcast (-16), "
+            "stream (-14).",
+            show_default="ebu",
+        ),
+    ] = None,
+    target_active_dbov: Annotated[
+        float | None, typer.Option(help="Set the active speech level (P.56) instead, in dBov.")
     ] = None,
     rms_dbfs: Annotated[
         float | None, typer.Option(help="Set the mean power instead, in dBFS.")
     ] = None,
+    peak_dbfs: Annotated[
+        float | None, typer.Option(help="Set the sample peak instead, in dBFS.")
+    ] = None,
+    ceiling_dbtp: Annotated[float, typer.Option(help="Highest true peak, in dBTP.")] = -1.0,
+    limit: Annotated[
+        bool,
+        typer.Option(
+            "--limit/--no-limit", help="Limit peaks above the ceiling, or stop the gain there."
+        ),
+    ] = True,
+    max_gain_db: Annotated[
+        float, typer.Option(help="Most that a quiet file is raised, in dB.")
+    ] = 40.0,
+    together: Annotated[
+        bool, typer.Option("--together", help="One gain for all files, as for an album.")
+    ] = False,
+    measure_only: Annotated[
+        bool, typer.Option("--measure-only", help="Report levels and the gain; write nothing.")
+    ] = False,
     container: Container = None,
     *,
     batch: BatchOptions,
     output: RowOptions,
 ) -> None:
-    """Bring files to a loudness, a peak or an RMS level.
+    """Bring files to a loudness, a speech level, a peak or an RMS level.
 
     One gain for the whole file; a true-peak limiter only where the ceiling asks for it,
-    and the row says so.
+    and the row says so. The result is within 0.1 LU of the target.
     """
-    if peak_dbfs is not None and rms_dbfs is not None:
-        raise SettingError("peak_dbfs", peak_dbfs, "no --rms-dbfs beside it", "Choose one.")
-    if peak_dbfs is not None:
-        stage = {"use": "peak", "peak_dbfs": peak_dbfs}
-    elif rms_dbfs is not None:
-        stage = {"use": "rms", "rms_dbfs": rms_dbfs}
-    else:
-        stage = {"use": "loudness", "target_lufs": target_lufs, "ceiling_dbtp": ceiling_dbtp}
-    tables = {"stage": [stage], "write": audio_tables(container, out)}
-    recipe = make_recipe("normalize", tables)
+    stage = _level_stage(
+        {
+            "loudness": ("target_lufs", target_lufs),
+            "active_level": ("target_active_dbov", target_active_dbov),
+            "rms": ("rms_dbfs", rms_dbfs),
+            "peak": ("peak_dbfs", peak_dbfs),
+        }
+    )
+    if stage["use"] != "peak":
+        stage |= {"ceiling_dbtp": ceiling_dbtp, "limit": limit, "max_gain_db": max_gain_db}
+    if out is None and not measure_only:
+        hint = "Or add --measure-only to write nothing."
+        raise SettingError("out", out, "a folder, a file or -", hint)
+    if measure_only and (out is not None or together):
+        name, value = ("out", out) if out is not None else ("together", True)
+        raise SettingError(name, value, "nothing of it beside --measure-only")
+    recipe = _recipe([stage], audio_tables(container, out or ""))
+    if measure_only:
+        _measure(sources, recipe, batch, output)
+        return
+    if together and not batch.dry_run:
+        recipe = _album_recipe(sources, recipe, batch, output)
     run_recipe(sources, recipe, out=out, command="normalize", batch=batch, output=output)
+
+
+def _level_stage(targets: dict[str, tuple[str, Any]]) -> dict[str, Any]:
+    """Return the stage of the one target that was given; the loudness of EBU R 128 if none."""
+    given = {use: named for use, named in targets.items() if named[1] is not None}
+    if len(given) > 1:
+        (_, (first, value)), (_, (second, _)) = list(given.items())[:2]
+        flag = f"--{second.replace('_', '-')}"
+        raise SettingError(first, value, f"no {flag} beside it", "Choose one.")
+    use, (name, value) = next(iter(given.items()), ("loudness", ("target_lufs", "ebu")))
+    return {"use": use, name: _lufs(value) if use == "loudness" else value}
+
+
+def _lufs(text: str) -> float:
+    from audiokit.loudness.targets import TARGETS_LUFS
+
+    if text in TARGETS_LUFS:
+        return TARGETS_LUFS[text]
+    try:
+        return float(text)
+    except ValueError as error:
+        expected = f"a number, or one of {', '.join(TARGETS_LUFS)}"
+        hint = suggestion(text, TARGETS_LUFS)
+        raise SettingError("target_lufs", text, expected, hint) from error
+
+
+def _recipe(stages: list[dict[str, Any]], writes: dict[str, Any]) -> Recipe:
+    from audiokit.recipe import make_recipe
+
+    recipe = make_recipe("normalize", {"stage": stages, "write": writes})
+    recipe.check()
+    return recipe
+
+
+def _measure(sources: list[str], recipe: Recipe, batch: BatchOptions, output: RowOptions) -> None:
+    from audiokit.files.raw import parse_raw_format
+    from audiokit.jobs.measure import MeasureJob
+
+    raw = parse_raw_format(batch.raw_format) if batch.raw_format else None
+    run = prepare_report(sources, MeasureJob(recipe.stages[0], raw=raw), batch=batch)
+    run_folder(run, command="measure", batch=batch, output=output)
+
+
+def _album_recipe(
+    sources: list[str], recipe: Recipe, batch: BatchOptions, output: RowOptions
+) -> Recipe:
+    """Return the recipe that applies one gain to all: the sources are heard first."""
+    import dataclasses
+
+    from audiokit.batch.album import album_gain_db, album_stage
+    from audiokit.files.raw import parse_raw_format
+
+    for source in sources:
+        if source in ("-", "@-"):
+            hint = "Its files are read more than once."
+            raise SettingError("sources", source, "files and folders with --together", hint)
+    spec = recipe.stages[0]
+    raw = parse_raw_format(batch.raw_format) if batch.raw_format else None
+    gain_db = album_gain_db(
+        spec, lambda job: report_rows(sources, job, batch=batch, output=output), raw=raw
+    )
+    return dataclasses.replace(recipe, stages=(album_stage(gain_db or 0.0, spec),))

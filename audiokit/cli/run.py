@@ -5,19 +5,28 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from audiokit.cli.console import emit_rows, say, show_progress
+from audiokit.cli.one import is_file_name, is_one_file, run_one
 from audiokit.cli.options import BatchOptions, OutputOptions
-from audiokit.errors import ItemError, SettingError
+from audiokit.cli.tables import columns_of
+from audiokit.errors import SettingError
 
 if TYPE_CHECKING:
-    from audiokit.batch.folder import FolderRun
+    from audiokit.batch.folder import FolderRun, ReportRun
     from audiokit.recipe import Recipe
 
-__all__ = ["Container", "audio_tables", "prepare_report", "run_folder", "run_recipe"]
+__all__ = [
+    "Container",
+    "audio_tables",
+    "prepare_report",
+    "report_rows",
+    "run_folder",
+    "run_recipe",
+]
 
 Container = Annotated[
     Literal["wav", "flac", "ogg", "opus", "mp3", "m4a"] | None,
@@ -31,27 +40,21 @@ _KEPT = {
 }  # fmt: skip
 
 
-# What a table on the terminal shows; the other formats have every column.
-_RESULT_COLUMNS = ("source", "status", "duration_s", "out_loudness_lufs", "audio", "error")
-_TABLES = {
-    "info": (
-        *("source", "container", "codec", "sample_rate", "channels", "bit_depth", "duration_s"),
-        *("integrated_lufs", "range_lu", "true_peak_dbtp", "error"),
-    ),
-    "score": (
-        *("source", "score_overall", "score_grade", "score_worst", "score_snr_db"),
-        *("score_reason", "error"),
-    ),
-    "segment": ("source", "duration_s", "n_segments", "speech_s", "speech_ratio", "error"),
-    "features": ("source", "duration_s", "n_frames", "features", "error"),
-}
-
-
 def audio_tables(container: str | None, out: str) -> dict[str, Any]:
-    """Return the ``write`` table of a command whose result is audio."""
-    if container is None and out == "-":
-        container = "wav"
-    return {"audio": {} if container is None else {"container": container}}
+    """Return the ``write`` table of a command whose result is audio.
+
+    Raises:
+        SettingError: The target's name says another kind of file than the flag.
+    """
+    if container is None:
+        return {"audio": {"container": "wav"} if out == "-" else {}}
+    if is_file_name(out):
+        from audiokit.files.write import container_of
+
+        named = container_of(Path(out))
+        if named != container:
+            raise SettingError("container", container, f"{named}, as in {out}")
+    return {"audio": {"container": container}}
 
 
 def run_recipe(
@@ -79,9 +82,11 @@ def run_recipe(
     recipe.check()
     if out == "":
         raise SettingError("out", out, "a folder, a file or -")
-    if list(sources) == ["-"] or out == "-" or _is_one_file(sources, out):
-        _run_one(sources, recipe, out=out, command=command, batch=batch, output=output)
+    if list(sources) == ["-"] or out == "-" or is_one_file(sources, out):
+        run_one(sources, recipe, out=out, command=command, batch=batch, output=output)
         return
+    if out is not None and is_file_name(out):
+        raise SettingError("out", out, "a folder for more than one source")
     from audiokit.batch.folder import FolderRun
     from audiokit.files.raw import parse_raw_format
     from audiokit.jobs.process import Limits, ProcessJob
@@ -105,20 +110,43 @@ def run_recipe(
     run_folder(run, command=command, batch=batch, output=output)
 
 
-def prepare_report(sources: Sequence[str], job: Any, *, batch: BatchOptions) -> FolderRun:
-    """Return a run that reads its sources and writes nothing.
+def prepare_report(
+    sources: Sequence[str], job: Any, *, batch: BatchOptions, pictures: Path | None = None
+) -> ReportRun:
+    """Return a run that reads its sources, and writes nothing but pictures if asked.
 
     Args:
         sources: As the user gave them.
         job: Called with each item.
         batch: How the run goes.
+        pictures: The folder that the job draws into.
     """
-    from audiokit.batch.folder import FolderRun
+    from audiokit import __version__
+    from audiokit.batch.folder import ReportRun
 
-    found = _find(sources, batch, None)
-    return FolderRun(
-        found, job, out=None, kinds={}, fingerprint="", settings=_batch_settings(batch)
+    return ReportRun(
+        _find(sources, batch, pictures),
+        job,
+        out=pictures,
+        kinds={} if pictures is None else {"picture": ("", "png")},
+        fingerprint=f"pictures:{__version__}",
+        settings=_batch_settings(batch),
     )
+
+
+def report_rows(
+    sources: Sequence[str], job: Any, *, batch: BatchOptions, output: OutputOptions
+) -> Iterator[Row]:
+    """Run a job that only reports over all sources, with progress; yield its rows.
+
+    Args:
+        sources: As the user gave them.
+        job: Called with each item.
+        batch: How the run goes.
+        output: How it reports.
+    """
+    run = prepare_report(sources, job, batch=batch)
+    return show_progress(run.rows(), run.total, output)
 
 
 def run_folder(
@@ -139,13 +167,13 @@ def run_folder(
         return
     rows: Iterator[Row] = show_progress(run.rows(), run.total, output)
     # A run that writes a manifest has its data there; others report on stdout.
-    if run.out is None or output.kind is not None:
+    if run.out is None or not run.has_manifest or output.kind is not None:
         emit_rows(
             run.in_order(rows),
             output,
             schema=schema,
             summary=run.tally.to_row,
-            columns=_TABLES.get(command, _RESULT_COLUMNS),
+            columns=columns_of(command),
         )
     else:
         for _ in rows:
@@ -214,82 +242,3 @@ def _kinds(recipe: Recipe) -> dict[str, tuple[str, Any]]:
 
 def _kept(suffix: str) -> str:
     return _KEPT.get(suffix.lower(), "wav")
-
-
-def _is_one_file(sources: Sequence[str], out: str | None) -> bool:
-    return (
-        out is not None
-        and len(sources) == 1
-        and Path(out).suffix.lower() in _KEPT
-        and not Path(out).is_dir()
-        and Path(sources[0]).is_file()
-    )
-
-
-def _run_one(
-    sources: Sequence[str],
-    recipe: Recipe,
-    *,
-    out: str | None,
-    command: str,
-    batch: BatchOptions,
-    output: OutputOptions,
-) -> None:
-    """Run one stream or file to one stream or file, without a manifest."""
-    import tempfile
-
-    from audiokit.files.raw import parse_raw_format
-    from audiokit.jobs.process import Limits, ProcessTask, process_file
-
-    _check_one(sources, recipe, out, batch)
-    if batch.dry_run:
-        rows = [{"source": sources[0], "audio": out}]
-        emit_rows(rows, output, schema=f"audiokit.{command}/1")
-        return
-    target: Path | BinaryIO | None = None
-    if out is not None:
-        target = sys.stdout.buffer if out == "-" else Path(out)
-    source: str | BinaryIO = sys.stdin.buffer if sources[0] == "-" else sources[0]
-    with tempfile.TemporaryDirectory(prefix="audiokit-") as scratch:
-        task = ProcessTask(
-            source,
-            {} if target is None else {"audio": target},
-            name="stdin" if sources[0] == "-" else sources[0],
-            scratch=Path(scratch),
-            raw=parse_raw_format(batch.raw_format) if batch.raw_format else None,
-        )
-        limits = Limits(batch.min_duration_s, batch.max_duration_s)
-        row: Row = {"source": task.name, "status": "ok", "error": None, "error_type": None}
-        failure: ItemError | None = None
-        try:
-            row |= process_file(task, recipe, limits)
-        except ItemError as error:
-            failure = error
-            row |= {"status": "failed", "error": str(error), "error_type": type(error).__name__}
-    if (out is None and failure is None) or (output.kind is not None and out != "-"):
-        columns = _TABLES.get(command, _RESULT_COLUMNS)
-        emit_rows([row], output, schema=f"audiokit.{command}/1", columns=columns)
-    if failure is not None:
-        raise failure
-    for warning in row["warnings"]:
-        say(f"{task.name}: {warning}", output)
-
-
-def _check_one(
-    sources: Sequence[str], recipe: Recipe, out: str | None, batch: BatchOptions
-) -> None:
-    """Refuse what one stream cannot do, and targets that would harm a file."""
-    if len(sources) != 1:
-        raise SettingError("out", out, "a folder for more than one source")
-    if out is None or out == "-":
-        return
-    if "audio" not in recipe.writes:
-        raise SettingError("out", out, "none for a stream on stdin", "Use --json.")
-    target = Path(out)
-    if sources[0] == "-" and not target.suffix:
-        raise SettingError("out", out, "a file name or - when the source is -")
-    if target.exists():
-        if sources[0] != "-" and target.samefile(sources[0]):
-            raise SettingError("out", out, "another file than the source")
-        if not batch.overwrite:
-            raise SettingError("out", out, "a new file", "Add --overwrite to replace it.")

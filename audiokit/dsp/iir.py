@@ -23,9 +23,10 @@ from numpy.typing import ArrayLike, NDArray
 from audiokit.errors import SettingError
 from audiokit.stage import Block
 
-__all__ = ["RecursiveFilter"]
+__all__ = ["PieceFilter", "RecursiveFilter"]
 
 Matrix = NDArray[np.float64]
+Samples = NDArray[np.float32]
 
 _ROW_SAMPLES = 32
 _GROUP_ROWS = 32
@@ -34,6 +35,10 @@ _SPAN_GROUPS = 8
 # Groups computed at once: 16 of them fill 128 KiB, which stays in cache.
 _BATCH_GROUPS = 16
 _MAX_SECTIONS = 16
+# Of `PieceFilter`: a piece is a number of steps, gathered in spans.
+_SPAN_STEPS = 32
+_STEP_ROWS = 16
+_STEP_SAMPLES = _STEP_ROWS * _ROW_SAMPLES
 
 
 class RecursiveFilter:
@@ -57,12 +62,7 @@ class RecursiveFilter:
     """
 
     def __init__(self, sections: ArrayLike, channels: int) -> None:
-        table = np.asarray(sections, np.float64)
-        if table.ndim != 2 or table.shape[1] != 6 or not 1 <= len(table) <= _MAX_SECTIONS:
-            raise SettingError("sections", table.shape, f"shape (1 to {_MAX_SECTIONS}, 6)")
-        table = table / table[:, 3:4]
-        if not all(_is_stable(row[4], row[5]) for row in table):
-            raise SettingError("sections", table.tolist(), "poles inside the unit circle")
+        table = _checked(sections)
         self._matrices = _unrolled(table.tobytes())
         self._order = 2 * len(table)
         self._channels = channels
@@ -152,6 +152,73 @@ class RecursiveFilter:
         return states
 
 
+class PieceFilter:
+    """A cascade of second-order sections over pieces of a multiple of 512 samples, in float32.
+
+    For meters, which may wait until a piece is complete: half the work of
+    `RecursiveFilter`. What float32 would spoil is kept from it. The state passes from
+    piece to piece in float64, and within a piece it is held in coordinates in which its
+    length is the energy of what it will ring out: errors stay as small as they are made,
+    120 dB below full scale even under an offset at 768 kHz.
+
+    Args:
+        sections: ``(sections, 6)``, as for `RecursiveFilter`.
+        channels: Number of channels, 1 or more.
+
+    Raises:
+        SettingError: As for `RecursiveFilter`.
+    """
+
+    def __init__(self, sections: ArrayLike, channels: int) -> None:
+        self._channels = channels
+        table = _checked(sections)
+        self._matrices = _unrolled_piece(table.tobytes())
+        self._order = 2 * len(table)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stream, as if newly built."""
+        self._state = np.zeros((self._channels, self._order))
+        # Kept, because memory that is new to the process costs more than the work.
+        self._space = np.zeros((2, self._channels, 0, _ROW_SAMPLES), np.float32)
+
+    def process(self, piece: Samples) -> Samples:
+        """Filter the next piece, ``(channels, samples)``: a multiple of 512, zeros at its end.
+
+        Returns:
+            As much; written over by the next call.
+        """
+        rows = piece.reshape(self._channels, -1, _ROW_SAMPLES)
+        if self._space.shape[2] != rows.shape[1]:
+            self._space = np.zeros((2, *rows.shape), np.float32)
+        out, from_state = self._space
+        kicks = (rows @ self._matrices.row_kick).reshape(len(rows), -1, _STEP_ROWS * self._order)
+        within = np.asarray(kicks @ self._matrices.within_step, np.float32)
+        states = within[:, :, : -self._order]
+        starts = self._step_states(within[:, :, -self._order :])
+        states += starts @ self._matrices.into_step
+        states = states.reshape(*rows.shape[:2], self._order)
+        np.matmul(rows, self._matrices.row_output, out=out)
+        out += np.matmul(states, self._matrices.state_output, out=from_state)
+        filtered: Samples = out.reshape(piece.shape)
+        return filtered
+
+    def _step_states(self, kicks: Samples) -> Samples:
+        """Return the states at the starts of all steps; keep that after the last."""
+        n_channels, n_steps = kicks.shape[:2]
+        states = np.empty(kicks.shape, np.float32)
+        line = np.zeros((n_channels, (1 + _SPAN_STEPS) * self._order))
+        for start in range(0, n_steps, _SPAN_STEPS):
+            stop = min(start + _SPAN_STEPS, n_steps)
+            line[:, : self._order] = self._state
+            span = kicks[:, start:stop].reshape(n_channels, -1)
+            line[:, self._order : self._order + span.shape[1]] = span
+            after = line @ self._matrices.across_span
+            states[:, start:stop] = after.reshape(n_channels, -1, self._order)[:, : stop - start]
+            self._state = after[:, span.shape[1] : span.shape[1] + self._order]
+        return states
+
+
 class _Matrices(NamedTuple):
     """A recursion, unrolled; all are applied from the right.
 
@@ -173,6 +240,17 @@ class _Matrices(NamedTuple):
     into_group: Matrix
     group_kick: Matrix
     across_span: Matrix
+
+
+def _checked(sections: ArrayLike) -> Matrix:
+    """Return the sections with a0 = 1; raise SettingError where they cannot be."""
+    table = np.asarray(sections, np.float64)
+    if table.ndim != 2 or table.shape[1] != 6 or not 1 <= len(table) <= _MAX_SECTIONS:
+        raise SettingError("sections", table.shape, f"shape (1 to {_MAX_SECTIONS}, 6)")
+    table = table / table[:, 3:4]
+    if not all(_is_stable(row[4], row[5]) for row in table):
+        raise SettingError("sections", table.tolist(), "poles inside the unit circle")
+    return table
 
 
 def _is_stable(a1: float, a2: float) -> bool:
@@ -198,17 +276,11 @@ def _unrolled(sections: bytes) -> _Matrices:
     """Unroll the recursion over a row, a group and a span."""
     a, b, c, d = _state_space(np.frombuffer(sections).reshape(-1, 6))
     order = len(a)
-    powers = [np.eye(order)]
-    for _ in range(_ROW_SAMPLES):
-        powers.append(a @ powers[-1])
-    impulse = [d, *(float(c @ power @ b) for power in powers[: _ROW_SAMPLES - 1])]
-    row_output = np.zeros((_ROW_SAMPLES, _ROW_SAMPLES))
-    for row in range(_ROW_SAMPLES):
-        row_output[row, row:] = impulse[: _ROW_SAMPLES - row]
+    powers = _powers(a)
     group = _over_steps(powers[-1], _GROUP_ROWS)
     after_group = np.linalg.matrix_power(powers[-1], _GROUP_ROWS)
     return _Matrices(
-        row_output=row_output,
+        row_output=_row_output(powers, b, c, d),
         row_kick=np.array([power @ b for power in powers[_ROW_SAMPLES - 1 :: -1]]),
         state_output=np.array([c @ power for power in powers[:_ROW_SAMPLES]]).T.copy(),
         within_group=group[order:, :-order].copy(),
@@ -216,6 +288,77 @@ def _unrolled(sections: bytes) -> _Matrices:
         group_kick=group[order:, -order:].copy(),
         across_span=_over_steps(after_group, _SPAN_GROUPS),
     )
+
+
+class _PieceMatrices(NamedTuple):
+    """A recursion, unrolled over steps and spans of a piece; all are applied from the right.
+
+    Args:
+        row_output, row_kick, state_output: As for `_Matrices`.
+        within_step: From the effects of its rows to the states at their starts, and that
+            behind the last, from rest.
+        into_step: From the state at a step's start to those at the starts of its rows.
+        across_span: From the state before a span and the effects of its steps to the
+            states at their starts and after the last. In float64.
+    """
+
+    row_output: Samples
+    row_kick: Samples
+    state_output: Samples
+    within_step: Samples
+    into_step: Samples
+    across_span: Matrix
+
+
+@lru_cache(maxsize=32)
+def _unrolled_piece(sections: bytes) -> _PieceMatrices:
+    """Unroll the recursion over a row, a step and a piece, in balanced coordinates."""
+    a, b, c, d = _state_space(np.frombuffer(sections).reshape(-1, 6))
+    powers = _powers(a)
+    balance = np.linalg.cholesky(_ringing(a, c)).T
+    unbalance = np.linalg.inv(balance)
+    step = _over_steps(balance @ powers[-1] @ unbalance, _STEP_ROWS)
+    after_step = balance @ np.linalg.matrix_power(powers[-1], _STEP_ROWS) @ unbalance
+    kick = np.array([balance @ power @ b for power in powers[_ROW_SAMPLES - 1 :: -1]])
+    state_output = np.array([c @ power @ unbalance for power in powers[:_ROW_SAMPLES]]).T
+    order = len(a)
+    return _PieceMatrices(
+        row_output=_row_output(powers, b, c, d).astype(np.float32),
+        row_kick=kick.astype(np.float32),
+        state_output=np.ascontiguousarray(state_output, np.float32),
+        within_step=np.ascontiguousarray(step[order:], np.float32),
+        into_step=np.ascontiguousarray(step[:order, :-order], np.float32),
+        across_span=_over_steps(after_step, _SPAN_STEPS),
+    )
+
+
+def _powers(a: Matrix) -> list[Matrix]:
+    """Return the matrix to the power of 0 to 32, a row's length."""
+    powers = [np.eye(len(a))]
+    for _ in range(_ROW_SAMPLES):
+        powers.append(a @ powers[-1])
+    return powers
+
+
+def _row_output(powers: list[Matrix], b: Matrix, c: Matrix, d: float) -> Matrix:
+    """Return the matrix from a row's input to its output, from rest."""
+    impulse = [d, *(float(c @ power @ b) for power in powers[: _ROW_SAMPLES - 1])]
+    row_output = np.zeros((_ROW_SAMPLES, _ROW_SAMPLES))
+    for row in range(_ROW_SAMPLES):
+        row_output[row, row:] = impulse[: _ROW_SAMPLES - row]
+    return row_output
+
+
+def _ringing(a: Matrix, c: Matrix) -> Matrix:
+    """Return the quadratic form that gives the energy that a state rings out.
+
+    It is the sum of (c aⁿ)ᵀ(c aⁿ), here by doubling the number of terms 40 times.
+    """
+    energy, stride = np.outer(c, c), a
+    for _ in range(40):
+        energy = energy + stride.T @ energy @ stride
+        stride = stride @ stride
+    return energy
 
 
 def _over_steps(step: Matrix, n_steps: int) -> Matrix:

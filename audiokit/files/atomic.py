@@ -13,10 +13,11 @@ from typing import BinaryIO
 from audiokit.errors import item_error_from_os
 from audiokit.files.output import Output
 
-__all__ = ["delivering", "remove_parts", "remove_parts_below", "replacing"]
+__all__ = ["delivering", "remove_parts", "remove_parts_below", "replacing", "shown"]
 
 _PART = re.compile(r"\..+\.[^.]+\.part")
 
+_TEMPORARY = re.compile(r"\.(.+?)(?:\.[0-9a-f]{8})+\.part")
 _PIECE_BYTES = 1 << 20
 # Long names are cut so that the temporary one still fits into 255 bytes of UTF-8.
 _KEPT_CHARACTERS = 48
@@ -48,7 +49,7 @@ def replacing(target: Path) -> Iterator[Path]:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise item_error_from_os(error, str(target)) from error
+        raise item_error_from_os(error, str(shown(target))) from error
 
 
 @contextmanager
@@ -78,6 +79,12 @@ def delivering(stream: BinaryIO, folder: Path) -> Iterator[Path]:
         output.finish()
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def shown(path: Path) -> Path:
+    """Return how a file will be called, where its name is a temporary one of ours."""
+    temporary = _TEMPORARY.fullmatch(path.name)
+    return path.with_name(temporary[1]) if temporary else path
 
 
 def remove_parts(target: Path) -> None:

@@ -11,7 +11,7 @@ from typing import BinaryIO, Literal, final, get_args
 import numpy as np
 
 from audiokit.errors import SettingError
-from audiokit.files.atomic import replacing
+from audiokit.files.atomic import replacing, shown
 from audiokit.files.av_encoder import AvEncoder
 from audiokit.files.cover import LARGEST_BLOCK_BYTES, Cover, picture_block
 from audiokit.files.encoder import RUN_SAMPLES, Encoder
@@ -221,7 +221,7 @@ class AudioWriter:
                 stream.close()
 
         stack.callback(close)
-        return output_for(stream, str(self._target))
+        return output_for(stream, str(shown(self._target)))
 
 
 def bitrate_within(bitrate_bps: int) -> int:

@@ -10,20 +10,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from audiokit.errors import SettingError
-from audiokit.files.atomic import replacing
-from audiokit.files.write import AudioWriter, WriteSettings, container_of, open_writer
+from audiokit.files.atomic import delivering, replacing
+from audiokit.files.info import AudioInfo
+from audiokit.files.write import (
+    AudioWriter,
+    WriteSettings,
+    bitrate_within,
+    container_of,
+    open_writer,
+)
 from audiokit.jobs.feature_file import FeatureFile, open_feature_file
 from audiokit.jobs.taps import score_facts
+from audiokit.jobs.task import ProcessTask
 from audiokit.recipe import Recipe
 from audiokit.stage import Block, StreamFormat
 
 if TYPE_CHECKING:
     from audiokit.features.extractor import FeatureExtractor
     from audiokit.files.read import AudioReader
-    from audiokit.jobs.process import ProcessTask
     from audiokit.vad.segments import Segment
 
-__all__ = ["Sink", "open_sinks"]
+__all__ = ["Place", "Sink", "audio_settings", "open_places", "open_sinks"]
+
+
+# A source of the same kind as the result; its bit rate is kept.
+_LOSSY_CONTAINERS = {
+    ("mp3", "mp3float"): "mp3",
+    ("mp3", "mpeg_layer_iii"): "mp3",
+    ("mp4", "aac"): "m4a",
+    ("ogg", "vorbis"): "ogg",
+    ("ogg", "opus"): "opus",
+}
 
 
 class Sink(ABC):
@@ -47,6 +64,9 @@ class _AudioSink(Sink):
 
     def write(self, block: Block) -> None:
         self._writer.write(block)
+
+    def facts(self) -> dict[str, Any]:
+        return {"clipped_samples": self._writer.n_clipped}
 
 
 class _SegmentSink(Sink):
@@ -127,7 +147,7 @@ class _ScoreSink(Sink):
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """Where a result belongs, and where it is written until all results are complete."""
 
     target: Path | BinaryIO
@@ -135,41 +155,55 @@ class _Place:
 
 
 @contextmanager
-def open_sinks(
-    task: ProcessTask, recipe: Recipe, fmt: StreamFormat, reader: AudioReader
-) -> Iterator[list[Sink]]:
-    """Open every result that the recipe writes and the task has a place for.
+def open_places(task: ProcessTask, *, is_retried: bool) -> Iterator[dict[str, Place]]:
+    """Make room for every result that the task names.
 
     All results appear under their names together when the context ends well, and none
     when it ends in an error.
 
     Args:
         task: Where results go.
-        recipe: What to write.
-        fmt: Format of the last pass.
-        reader: Whose tags the audio inherits.
+        is_retried: Whether a result may be written more than once: what goes to a stream
+            then waits in a file until it is final.
     """
     with ExitStack() as names:
-        places = {
-            kind: _Place(target, names.enter_context(_held_back(target)))
-            for kind, target in task.outputs.items()
-        }
-        with ExitStack() as stack:
-            yield list(_sinks(stack, places, task, recipe, fmt, reader))
+        places = {}
+        for kind, target in task.outputs.items():
+            if isinstance(target, Path):
+                temporary: Path | BinaryIO = names.enter_context(replacing(target))
+            elif is_retried:
+                temporary = names.enter_context(delivering(target, task.scratch))
+            else:
+                temporary = target
+            places[kind] = Place(target, temporary)
+        yield places
 
 
 @contextmanager
-def _held_back(target: Path | BinaryIO) -> Iterator[Path | BinaryIO]:
-    if not isinstance(target, Path):
-        yield target
-        return
-    with replacing(target) as temporary:
-        yield temporary
+def open_sinks(
+    task: ProcessTask,
+    recipe: Recipe,
+    fmt: StreamFormat,
+    reader: AudioReader,
+    *,
+    places: Mapping[str, Place],
+) -> Iterator[list[Sink]]:
+    """Open every result that the recipe writes and there is a place for.
+
+    Args:
+        task: What is read.
+        recipe: What to write.
+        fmt: Format of the last pass.
+        reader: Whose tags the audio inherits.
+        places: Where to.
+    """
+    with ExitStack() as stack:
+        yield list(_sinks(stack, places, task, recipe, fmt, reader))
 
 
 def _sinks(
     stack: ExitStack,
-    places: Mapping[str, _Place],
+    places: Mapping[str, Place],
     task: ProcessTask,
     recipe: Recipe,
     fmt: StreamFormat,
@@ -191,29 +225,50 @@ def _sinks(
         yield _FeatureSink(extractor, [stack.enter_context(file) for file in opened])
     if "audio" in recipe.writes and "audio" in places:
         place = places["audio"]
-        settings = _audio_settings(recipe, place.target, reader.info.bit_depth)
-        writer = open_writer(place.temporary, fmt, settings, tags=reader.info.tags)
+        settings = audio_settings(recipe, place.target, reader.info, fmt)
+        writer = open_writer(
+            place.temporary, fmt, settings, tags=reader.info.tags, cover=reader.cover()
+        )
+        # Only when it is closed does a writer know all that it could not keep.
+        stack.callback(_add_new, reader.warnings, writer.warnings)
         yield _AudioSink(stack.enter_context(writer))
 
 
-def _audio_settings(
-    recipe: Recipe, target: Path | BinaryIO, source_bit_depth: int | None
-) -> WriteSettings:
-    """Return how to write: the container by the target's name, the depth as it was.
+def _add_new(warnings: list[str], more: list[str]) -> None:
+    # A result may be written more than once.
+    warnings += [warning for warning in more if warning not in warnings]
 
-    Where the recipe names a depth, that wins.
+
+def audio_settings(
+    recipe: Recipe, target: Path | BinaryIO, info: AudioInfo, fmt: StreamFormat
+) -> WriteSettings:
+    """Return how to write: the container by the target's name, the rest as it was.
+
+    What the recipe names wins.
+
+    Args:
+        recipe: What it says of the audio.
+        target: Where to.
+        info: How the source was written.
+        fmt: What is to be written.
     """
     settings: WriteSettings = recipe.write_settings("audio")
     if isinstance(target, Path):
         settings = replace(settings, container=container_of(target))
-    if recipe.writes["audio"]["bit_depth"].origin != "default":
-        return settings
-    deepest: Literal[24, 32] = 32 if settings.container == "wav" else 24
-    depths: dict[int | None, Literal[24, 32]] = {24: 24, 32: deepest}
-    return replace(settings, bit_depth=depths.get(source_bit_depth, 16))
+    given = recipe.writes["audio"]
+    if given["bit_depth"].origin == "default":
+        deepest: Literal[24, 32] = 32 if settings.container == "wav" else 24
+        depths: dict[int | None, Literal[24, 32]] = {24: 24, 32: deepest}
+        settings = replace(settings, bit_depth=depths.get(info.bit_depth, 16))
+    is_alike = (info.sample_rate, info.channels) == (fmt.sample_rate, fmt.channels)
+    if given["bitrate_bps"].origin == "default" and is_alike and info.bitrate_bps is not None:
+        lossy = _LOSSY_CONTAINERS.get((info.container, info.codec))
+        if lossy == settings.container:
+            settings = replace(settings, bitrate_bps=bitrate_within(info.bitrate_bps))
+    return settings
 
 
-def _files(places: Mapping[str, _Place], kind: str) -> list[tuple[str, Path]]:
+def _files(places: Mapping[str, Place], kind: str) -> list[tuple[str, Path]]:
     """Return form and temporary path of each: ``segments``, ``segments_rttm`` and so on."""
     files = []
     for name, place in places.items():

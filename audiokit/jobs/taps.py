@@ -3,80 +3,73 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
-from audiokit.loudness.meter import LoudnessMeter
+from audiokit.loudness.levels import LevelsReport
+from audiokit.loudness.meter import LoudnessMeter, LoudnessReport
 from audiokit.quality.meter import QualityMeter
 from audiokit.quality.report import QualityReport
-from audiokit.recipe import Recipe
-from audiokit.stage import Block, Meter, StreamFormat
+from audiokit.stage import Block, Meter, Processor, StreamFormat
 
-__all__ = ["LOWEST_RATE_HZ", "Taps", "score_facts"]
+__all__ = ["LOWEST_RATE_HZ", "Tap", "loudness_facts", "loudness_tap", "quality_tap", "score_facts"]
 
+# Neither measure means anything on a stream that is no audio band at all.
 LOWEST_RATE_HZ = 4000
-Place = Literal["source", "out"]
-Kind = Literal["loudness", "quality"]
 
 
-class Taps:
-    """Listens where a recipe's results need it, and gathers what was heard.
-
-    Loudness matters where audio is written; the quality of the source matters beside
-    that of the result only where stages change the sound.
+class Tap(Processor):
+    """A meter in a chain: the stream passes untouched.
 
     Args:
-        recipe: What is written decides what is measured.
-        is_changed: Whether stages other than those of format change the sound.
+        fmt: Format of the stream.
+        meter: What listens.
     """
 
-    def __init__(self, recipe: Recipe, *, is_changed: bool) -> None:
-        wanted: set[tuple[Place, Kind]] = set()
-        if "audio" in recipe.writes:
-            wanted |= {("source", "loudness"), ("out", "loudness")}
-        if "scores" in recipe.writes and is_changed:
-            wanted.add(("source", "quality"))
-        self._wanted = wanted
-        self._meters: list[tuple[Place, Meter[Any]]] = []
+    def __init__(self, fmt: StreamFormat, meter: Meter[Any]) -> None:
+        self.fmt, self.meter = fmt, meter
 
-    def listen(
-        self, place: Place, kind: Kind, fmt: StreamFormat, blocks: Iterable[Block]
-    ) -> Iterator[Block]:
-        """Return the stream, metered on its way if anyone asked."""
-        # Neither measure means anything on a stream that is no audio band at all.
-        if (place, kind) not in self._wanted or fmt.sample_rate < LOWEST_RATE_HZ:
-            return iter(blocks)
-        meter = _build(kind, fmt)
-        self._meters.append((place, meter))
-        return _metered(blocks, meter)
+    def process(self, block: Block) -> Block:
+        self.meter.update(block)
+        return block
 
-    def facts(self, place: Place) -> dict[str, Any]:
-        """Return what was heard at one place, its name before each fact."""
-        facts: dict[str, Any] = {}
-        for where, meter in self._meters:
-            if where == place:
-                facts |= {f"{place}_{name}": value for name, value in _facts_of(meter).items()}
-        return facts
+    def flush(self) -> Block:
+        return self.fmt.silence(0)
+
+    def reset(self) -> None:
+        self.meter.reset()
+
+    def result(self) -> Any:
+        """Return the meter's report."""
+        return self.meter.result()
 
 
-def _metered(blocks: Iterable[Block], meter: Meter[Any]) -> Iterator[Block]:
-    for block in blocks:
-        meter.update(block)
-        yield block
+def loudness_tap(fmt: StreamFormat) -> list[Tap]:
+    """Return a loudness meter as a stage; none where the band is too narrow for one."""
+    return [Tap(fmt, LoudnessMeter(fmt))] if fmt.sample_rate >= LOWEST_RATE_HZ else []
 
 
-def _build(kind: Kind, fmt: StreamFormat) -> Meter[Any]:
-    return QualityMeter(fmt) if kind == "quality" else LoudnessMeter(fmt)
+def quality_tap(fmt: StreamFormat) -> list[Tap]:
+    """Return a quality meter as a stage; none where the band is too narrow for one."""
+    return [Tap(fmt, QualityMeter(fmt))] if fmt.sample_rate >= LOWEST_RATE_HZ else []
 
 
-def _facts_of(meter: Meter[Any]) -> Mapping[str, Any]:
-    report = meter.result()
-    if isinstance(meter, LoudnessMeter):
-        return {
-            "loudness_lufs": _rounded(report.integrated_lufs),
-            "true_peak_dbtp": _rounded(report.true_peak_dbtp),
-        }
-    return score_facts(report)
+def loudness_facts(place: str, report: LoudnessReport | LevelsReport) -> dict[str, Any]:
+    """Return what a row says about the loudness at a place.
+
+    Args:
+        place: ``source`` or ``out``; goes before each name.
+        report: What was heard there.
+    """
+    speech = report.speech if isinstance(report, LevelsReport) else None
+    loudness = report.loudness if isinstance(report, LevelsReport) else report
+    facts = {
+        f"{place}_loudness_lufs": _rounded(loudness.integrated_lufs),
+        f"{place}_range_lu": _rounded(loudness.range_lu),
+        f"{place}_true_peak_dbtp": _rounded(loudness.true_peak_dbtp),
+    }
+    if speech is not None:
+        facts[f"{place}_active_level_dbov"] = _rounded(speech.active_level_dbov)
+    return facts
 
 
 def score_facts(report: QualityReport) -> dict[str, Any]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.dsp.iir import RecursiveFilter
-from audiokit.loudness.gating import GatedPowers, loudness_lufs
-from audiokit.loudness.level import LevelMeter, LevelReport
+from audiokit.dsp.iir import PieceFilter
+from audiokit.loudness.forecast import LevelSketch, SketchRecorder
+from audiokit.loudness.gating import PowerDistribution, PowerHistogram, loudness_lufs
+from audiokit.loudness.level import LevelMeter, LevelReport, loudest, shifted
+from audiokit.loudness.pieces import Piece, PieceMeter, RowTotals
+from audiokit.loudness.trace import LoudnessTrace, TraceRecorder
 from audiokit.loudness.true_peak import TruePeakMeter
 from audiokit.loudness.weighting import channel_weights, k_weighting
-from audiokit.stage import Block, Meter, StreamFormat
+from audiokit.stage import StreamFormat
 from audiokit.units import amplitude_to_db
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["LoudnessMeter", "LoudnessReport"]
 
@@ -26,11 +33,12 @@ _MOMENTARY_HOPS = 40
 _SHORT_TERM_HOPS = 300
 # BS.1770-5: gating blocks overlap by 75 %. EBU Tech 3342 asks for at least 1 Hz.
 _GATING_STEP_HOPS = 10
-# What is gathered before the next step of the work, because a call costs as much as
-# thousands of samples or hundreds of hops: 4096 samples, 30 s.
-_MIN_UPDATE_SAMPLES = 4096
+# What is gathered before the windows slide on, because a call costs as much as hundreds of
+# hops: 30 s.
 _MIN_FOLLOWED_HOPS = 3000
-_MAX_UPDATE_VALUES = 1 << 16
+# Steps on the way to a gain: nearly always two; a step below 1e-9 LU is the last.
+_MAX_GAIN_STEPS = 100
+_SAME_LU = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,12 @@ class LoudnessReport(LevelReport):
         sample_peak_dbfs: Largest sample; None in silence.
         rms_dbfs: Mean power of all channels re full scale; None in silence.
         dc: Mean of the channel that is furthest off zero, in fractions of full scale.
-        clipped_samples: Samples in runs of three or more at full scale.
+        clipped_samples: Samples in runs of three or more at full scale; None where it
+            cannot be known: after a gain that lifts the peak to full scale.
+        crest_db: Largest sample over mean power; None in silence.
+        noise_floor_dbfs: Power that a tenth of all stretches of 50 ms stay below; None in
+            digital silence.
+        stretches: The powers of the stretches of 50 ms.
         integrated_lufs: Loudness of the programme; None where nothing passed the gates:
             silence, below -70 LUFS, or less than 400 ms.
         ungated_lufs: Loudness of every sample, no gate, any length; None in silence.
@@ -50,6 +63,9 @@ class LoudnessReport(LevelReport):
         short_term_max_lufs: Loudest 3 s; None in silence or less than that.
         range_lu: Loudness range (LRA); None below 3 s, or where all is below the gate.
         true_peak_dbtp: Largest value between the samples too; None in silence.
+        programme: The powers of the gating blocks of 400 ms.
+        short_term: The powers of the windows of 3 s that the range comes from.
+        sketch: Peaks and powers over time; None after a gain or a merger.
     """
 
     integrated_lufs: float | None
@@ -58,9 +74,70 @@ class LoudnessReport(LevelReport):
     short_term_max_lufs: float | None
     range_lu: float | None
     true_peak_dbtp: float | None
+    programme: PowerDistribution = field(repr=False, compare=False)
+    short_term: PowerDistribution = field(repr=False, compare=False)
+    sketch: LevelSketch | None = field(repr=False, compare=False)
+
+    def gain_to(self, target_lufs: float) -> float | None:
+        """Return the gain in dB after which the stream reads the target.
+
+        Not simply the difference: raised, quiet blocks pass the absolute gate, and the
+        mean of what is heard falls. Each step finds the same blocks or more, so the steps
+        all go one way and end.
+
+        Args:
+            target_lufs: Integrated loudness to reach.
+
+        Returns:
+            None where `integrated_lufs` is None, and where so soft a target leaves
+            nothing above the gate.
+        """
+        gain_db = 0.0
+        for _ in range(_MAX_GAIN_STEPS):
+            reached_lufs = self.programme.integrated_lufs(gain_db)
+            if reached_lufs is None:
+                return None
+            missing_db = target_lufs - reached_lufs
+            gain_db += missing_db
+            if abs(missing_db) < _SAME_LU:
+                break
+        return gain_db
+
+    def after_gain(self, gain_db: float) -> Self:
+        programme = self.programme.after_gain(gain_db)
+        short_term = self.short_term.after_gain(gain_db)
+        return replace(
+            # A dataclass with slots has no super().
+            LevelReport.after_gain(self, gain_db),
+            integrated_lufs=programme.integrated_lufs(),
+            ungated_lufs=shifted(self.ungated_lufs, gain_db),
+            momentary_max_lufs=shifted(self.momentary_max_lufs, gain_db),
+            short_term_max_lufs=shifted(self.short_term_max_lufs, gain_db),
+            range_lu=short_term.range_lu(),
+            true_peak_dbtp=shifted(self.true_peak_dbtp, gain_db),
+            programme=programme,
+            short_term=short_term,
+            sketch=None,
+        )
+
+    def merged_with(self, other: Self) -> Self:
+        programme = self.programme.merged_with(other.programme)
+        short_term = self.short_term.merged_with(other.short_term)
+        return replace(
+            LevelReport.merged_with(self, other),
+            integrated_lufs=programme.integrated_lufs(),
+            ungated_lufs=self._mean_db(other, self.ungated_lufs, other.ungated_lufs),
+            momentary_max_lufs=loudest(self.momentary_max_lufs, other.momentary_max_lufs),
+            short_term_max_lufs=loudest(self.short_term_max_lufs, other.short_term_max_lufs),
+            range_lu=short_term.range_lu(),
+            true_peak_dbtp=loudest(self.true_peak_dbtp, other.true_peak_dbtp),
+            programme=programme,
+            short_term=short_term,
+            sketch=None,
+        )
 
 
-class LoudnessMeter(Meter[LoudnessReport]):
+class LoudnessMeter(PieceMeter[LoudnessReport]):
     """Measure loudness, its range, and the peaks, in one pass and constant memory.
 
     Momentary and short-term loudness are looked at every 10 ms. The channel layout is
@@ -77,123 +154,71 @@ class LoudnessMeter(Meter[LoudnessReport]):
     """
 
     def __init__(self, fmt: StreamFormat) -> None:
-        self.fmt = fmt
-        self._weighting = RecursiveFilter(k_weighting(fmt.sample_rate), fmt.channels)
-        self._weights = channel_weights(fmt.channels)
+        self._weighting = PieceFilter(k_weighting(fmt.sample_rate), fmt.channels)
+        self._weights = np.array(channel_weights(fmt.channels))
         self._level = LevelMeter(fmt)
         self._true_peak = TruePeakMeter(fmt)
-        self.reset()
+        super().__init__(fmt)
 
     def reset(self) -> None:
+        super().reset()
         for part in (self._weighting, self._level, self._true_peak):
             part.reset()
-        self._programme = GatedPowers()
-        self._range = GatedPowers()
+        self._programme = PowerHistogram()
+        self._range = PowerHistogram()
+        self._trace = TraceRecorder(_HOPS_PER_S)
+        self._rows = RowTotals(self.fmt, rows_per_s=_HOPS_PER_S, total=_energies)
+        self._peaks = RowTotals(self.fmt, rows_per_s=_HOPS_PER_S, total=_largest, join=np.maximum)
+        self._new_peaks: list[Powers] = []
+        self._sketch = SketchRecorder(_HOPS_PER_S)
         self._loudest_momentary = self._loudest_short_term = 0.0
-        self._n_samples = self._n_hops = 0
-        self._energy = self._merged_energy = 0.0
-        self._merged_samples = 0
-        self._waiting: list[Block] = []
-        self._n_waiting = 0
-        self._begun_hop = np.zeros(0)
+        self._energy = 0.0
         self._new_hops: list[Powers] = []
         self._hops = np.zeros(0)
         self._n_followed = 0
 
-    def update(self, block: Block) -> None:
-        self._n_waiting += len(block)
-        if self._n_waiting < _MIN_UPDATE_SAMPLES:
-            self._waiting.append(block.copy())
-            return
-        self._measure(np.concatenate([*self._waiting, block]) if self._waiting else block)
-        self._waiting, self._n_waiting = [], 0
+    def take(self, piece: Piece) -> None:
+        self._level.take(piece)
+        self._true_peak.take(piece)
+        weighted = self._weighting.process(piece.padded)[:, : piece.n_samples]
+        self._new_hops.append(self._weights @ self._rows.add(weighted)[0])
+        self._new_peaks.append(self._peaks.add(piece.own_magnitudes)[0].max(axis=0))
+        if piece.is_last or self._rows.n_rows - self._n_followed >= _MIN_FOLLOWED_HOPS:
+            self._follow()
 
-    def result(self) -> LoudnessReport:
-        self._catch_up()
-        level = self._level.result()
-        true_peak = self._true_peak.result()
-        n_samples = max(1, self._n_samples + self._merged_samples)
-        energy = self._energy + float(self._begun_hop.sum()) + self._merged_energy
+    def report(self) -> LoudnessReport:
+        level = self._level.report()
+        true_peak = self._true_peak.report()
+        energy = self._energy + float(self._weights @ self._rows.begun[0])
+        programme = self._programme.distribution()
+        short_term = self._range.distribution()
         return LoudnessReport(
-            duration_s=level.duration_s,
-            sample_peak_dbfs=level.sample_peak_dbfs,
-            rms_dbfs=level.rms_dbfs,
-            dc=level.dc,
-            clipped_samples=level.clipped_samples,
-            integrated_lufs=self._programme.integrated_lufs(),
-            ungated_lufs=loudness_lufs(energy / n_samples),
+            **{each.name: getattr(level, each.name) for each in fields(level)},
+            integrated_lufs=programme.integrated_lufs(),
+            ungated_lufs=loudness_lufs(energy / max(1, self._rows.n_samples)),
             momentary_max_lufs=loudness_lufs(self._loudest_momentary),
             short_term_max_lufs=loudness_lufs(self._loudest_short_term),
-            range_lu=self._range.range_lu(),
+            range_lu=short_term.range_lu(),
             true_peak_dbtp=amplitude_to_db(true_peak) if true_peak > 0.0 else None,
+            programme=programme,
+            short_term=short_term,
+            sketch=self._sketch.sketch(),
         )
 
-    def merge(self, other: LoudnessMeter) -> None:
-        """Take in what another meter heard, as one more stream of the same album.
-
-        No measuring block spans two streams.
-
-        Args:
-            other: A meter of streams with as many channels; what it reports stays.
-        """
-        self._catch_up()
-        other._catch_up()
-        self._level.merge(other._level)
-        self._true_peak.merge(other._true_peak)
-        self._programme.merge(other._programme)
-        self._range.merge(other._range)
-        self._loudest_momentary = max(self._loudest_momentary, other._loudest_momentary)
-        self._loudest_short_term = max(self._loudest_short_term, other._loudest_short_term)
-        self._merged_energy += other._energy + float(other._begun_hop.sum()) + other._merged_energy
-        self._merged_samples += other._n_samples + other._merged_samples
-
-    def _catch_up(self) -> None:
-        if self._n_waiting:
-            self._measure(np.concatenate(self._waiting))
-            self._waiting, self._n_waiting = [], 0
-        self._follow()
-
-    def _measure(self, block: Block) -> None:
-        self._level.update(block)
-        self._true_peak.update(block)
-        step = max(1, _MAX_UPDATE_VALUES // self.fmt.channels)
-        for start in range(0, len(block), step):
-            self._sum_hops(self._powers(block[start : start + step]))
-            if self._n_hops - self._n_followed >= _MIN_FOLLOWED_HOPS:
-                self._follow()
-
-    def _powers(self, block: Block) -> Powers:
-        """Return the K-weighted power of every sample, after those of the hop begun."""
-        stop = len(self._begun_hop)
-        powers = np.empty(stop + len(block))
-        powers[:stop] = self._begun_hop
-        for weighted in self._weighting.pieces(block):
-            start, stop = stop, stop + weighted.shape[1]
-            np.multiply(weighted, weighted, out=weighted)
-            powers[start:stop] = weighted[0]
-            for power, weight in zip(weighted[1:], self._weights[1:], strict=True):
-                powers[start:stop] += weight * power
-        return powers
-
-    def _sum_hops(self, powers: Powers) -> None:
-        """Sum what `_powers` returns over hops, and keep the rest."""
-        rate = self.fmt.sample_rate
-        self._n_samples += len(powers) - len(self._begun_hop)
-        first_hop, self._n_hops = self._n_hops, self._n_samples * _HOPS_PER_S // rate
-        # Hop k begins at the first sample at or after k / 100 s: no drift at 11025 Hz.
-        edges = -(-np.arange(first_hop, self._n_hops + 1) * rate // _HOPS_PER_S)
-        edges -= edges[0]
-        self._begun_hop = powers[edges[-1] :].copy()
-        if len(edges) > 1:
-            self._new_hops.append(np.add.reduceat(powers[: edges[-1]], edges[:-1]))
+    def trace(self) -> LoudnessTrace:
+        """Return loudness over time so far, for a picture; at most 4096 steps."""
+        return self.ended()._trace.trace()  # noqa: SLF001  our own kind
 
     def _follow(self) -> None:
         """Let the measuring windows slide over the hops that are new."""
-        n_new, self._n_followed = self._n_hops - self._n_followed, self._n_hops
+        n_hops = self._rows.n_rows
+        n_new, self._n_followed = n_hops - self._n_followed, n_hops
         if not n_new:
             return
         self._hops = np.concatenate([self._hops, *self._new_hops])
-        self._new_hops = []
+        powers = self._hops[-n_new:] * (_HOPS_PER_S / self.fmt.sample_rate)
+        self._sketch.add(np.concatenate(self._new_peaks), powers)
+        self._new_hops, self._new_peaks = [], []
         # One after the other: the same sum for any cutting of the stream.
         energies = np.concatenate([[self._energy], self._hops[-n_new:]])
         self._energy = float(np.add.accumulate(energies)[-1])
@@ -204,6 +229,7 @@ class LoudnessMeter(Meter[LoudnessReport]):
         self._loudest_short_term = max(self._loudest_short_term, short_term.max(initial=0.0))
         self._programme.add(momentary[is_step])
         self._range.add(short_term[is_range_step])
+        self._trace.add(n_hops, momentary, short_term)
 
     def _slide(self, width: int, n_new: int) -> tuple[Powers, NDArray[np.bool_]]:
         """Return the mean powers of the windows that the last hops complete.
@@ -215,8 +241,18 @@ class LoudnessMeter(Meter[LoudnessReport]):
         if len(hops) < width:
             return np.zeros(0), np.zeros(0, np.bool_)
         powers = _sliding_sums(hops, width) / (width / _HOPS_PER_S * self.fmt.sample_rate)
-        first = self._n_hops - width + 1 - len(powers)
+        first = self._rows.n_rows - width + 1 - len(powers)
         return powers, np.arange(first, first + len(powers)) % _GATING_STEP_HOPS == 0
+
+
+def _largest(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the maxima over the last axis, ``(1, …)``."""
+    return np.asarray(rows.max(axis=-1, initial=0.0))[np.newaxis]
+
+
+def _energies(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the sums of squares over the last axis, ``(1, …)``."""
+    return np.asarray(np.vecdot(rows, rows))[np.newaxis]
 
 
 def _sliding_sums(values: Powers, width: int) -> Powers:

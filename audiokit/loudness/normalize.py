@@ -1,132 +1,59 @@
-"""To a level and not above a peak: two passes, the first of which only listens."""
+"""To a level and not above a peak: the first pass only listens, and the result is heard."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any
 
-from audiokit.errors import SettingError
-from audiokit.loudness.gain import Gain, GainSettings
-from audiokit.loudness.level import LevelMeter, LevelReport
-from audiokit.loudness.limiter import LimiterSettings, TruePeakLimiter
+from audiokit.loudness.levels import LevelsMeter, LevelsReport
+from audiokit.loudness.limiter import LimiterSettings
 from audiokit.loudness.meter import LoudnessMeter, LoudnessReport
-from audiokit.stage import Block, Chain, Fact, Processor, StreamFormat, TwoPass
-
-GATING_BLOCK_S = 0.4
-"""Shorter streams have no integrated loudness: ITU-R BS.1770-5, Annex 1."""
+from audiokit.loudness.search import LevelSearch
+from audiokit.loudness.targets import (
+    ActiveLevelSettings,
+    AlbumSettings,
+    LoudnessSettings,
+    PeakSettings,
+    RmsSettings,
+)
+from audiokit.stage import Fact, Meter, StreamFormat, TwoPass
 
 __all__ = [
-    "Leveler",
+    "ActiveLevelNormalizer",
+    "ActiveLevelSettings",
+    "AlbumNormalizer",
+    "AlbumSettings",
     "LoudnessNormalizer",
     "LoudnessSettings",
     "PeakNormalizer",
     "PeakSettings",
     "RmsNormalizer",
     "RmsSettings",
+    "heard_by",
 ]
 
-
-@dataclass(frozen=True, slots=True)
-class LoudnessSettings:
-    """Where `LoudnessNormalizer` takes a stream.
-
-    Args:
-        target_lufs: Integrated loudness of the output, in LUFS; -70 to 0.
-        ceiling_dbtp: Highest true peak of the output, in dBTP; -60 to 0.
-        max_gain_db: Most that a quiet stream is raised, in dB; 0 to 120. Beyond, it
-            would be mostly noise.
-    """
-
-    target_lufs: float = -23.0
-    ceiling_dbtp: float = -1.0
-    max_gain_db: float = 40.0
-
-    def __post_init__(self) -> None:
-        _check("target_lufs", self.target_lufs, -70.0, "-70 to 0 LUFS")
-        _check("ceiling_dbtp", self.ceiling_dbtp, -60.0, "-60 to 0 dBTP")
-        if not 0.0 <= self.max_gain_db <= 120.0:
-            raise SettingError("max_gain_db", self.max_gain_db, "0 to 120 dB")
+GATING_BLOCK_S = 0.4
+"""Shorter streams have no integrated loudness: ITU-R BS.1770-5, Annex 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class PeakSettings:
-    """Where `PeakNormalizer` takes a stream.
+class _LoudnessHeard(LevelSearch[LoudnessReport]):
+    """A target that a `LoudnessMeter` knows about."""
 
-    Args:
-        peak_dbfs: Largest sample of the output, in dBFS; -100 to 0.
-    """
+    def new_meter(self, fmt: StreamFormat) -> Meter[LoudnessReport]:
+        return LoudnessMeter(fmt)
 
-    peak_dbfs: float = -1.0
+    def foresee(self) -> LoudnessReport | None:
+        return None if self._has_limiter else self._before.after_gain(self.gain_db)
 
-    def __post_init__(self) -> None:
-        _check("peak_dbfs", self.peak_dbfs, -100.0, "-100 to 0 dBFS")
-
-
-@dataclass(frozen=True, slots=True)
-class RmsSettings:
-    """Where `RmsNormalizer` takes a stream.
-
-    Args:
-        rms_dbfs: Mean power of the output re full scale, in dBFS; -100 to 0.
-        ceiling_dbtp: Highest true peak of the output, in dBTP; -60 to 0.
-    """
-
-    rms_dbfs: float = -20.0
-    ceiling_dbtp: float = -1.0
-
-    def __post_init__(self) -> None:
-        _check("rms_dbfs", self.rms_dbfs, -100.0, "-100 to 0 dBFS")
-        _check("ceiling_dbtp", self.ceiling_dbtp, -60.0, "-60 to 0 dBTP")
+    def _loudness(self, report: LoudnessReport) -> LoudnessReport:
+        return report
 
 
-class Leveler(Processor):
-    """A gain, and a limiter behind it where the gain alone would pass the ceiling.
-
-    Args:
-        fmt: Format of the stream.
-        gain_db: What to add.
-        limiter: Settings of the limiter; None for none.
-        noted: What else `facts` is to say; levels are rounded to 0.01 there.
-    """
-
-    def __init__(
-        self,
-        fmt: StreamFormat,
-        gain_db: float,
-        *,
-        limiter: LimiterSettings | None = None,
-        noted: Mapping[str, Fact] | None = None,
-    ) -> None:
-        self.fmt = fmt
-        self._gain = Gain(fmt, GainSettings(gain_db))
-        self._limiter = TruePeakLimiter(fmt, limiter) if limiter else None
-        self._chain = Chain(fmt, [self._gain, self._limiter] if self._limiter else [self._gain])
-        self.latency_samples = self._chain.latency_samples
-        self._noted = {name: _rounded(fact) for name, fact in (noted or {}).items()}
-
-    def process(self, block: Block) -> Block:
-        return self._chain.process(block)
-
-    def flush(self) -> Block:
-        return self._chain.flush()
-
-    def reset(self) -> None:
-        self._chain.reset()
-
-    def facts(self) -> Mapping[str, Fact]:
-        mode = "linear" if self._gain.gain_db else "unchanged"
-        facts: dict[str, Fact] = {**self._gain.facts(), "mode": mode, **self._noted}
-        if self._limiter:
-            facts |= {"mode": "limited", **self._limiter.facts()}
-        return facts
-
-
-class LoudnessNormalizer(TwoPass[LoudnessReport]):
+class LoudnessNormalizer(_LoudnessHeard):
     """Bring a stream to a loudness, and keep its true peak below a ceiling.
 
     Where the ceiling allows, one constant gain does it: dynamics stay as they are.
-    Otherwise a look-ahead limiter takes the peaks, and `facts` says so; the result may
-    then be a little below the target.
+    Otherwise a look-ahead limiter takes the peaks, `facts` says so, and the gain is
+    corrected until the result is within 0.05 LU of the target.
 
     A stream shorter than 400 ms has no integrated loudness and goes by the loudness of
     all its samples without gates (``reason`` is ``ungated``). One that is all below the
@@ -144,25 +71,88 @@ class LoudnessNormalizer(TwoPass[LoudnessReport]):
     def __init__(self, fmt: StreamFormat, settings: LoudnessSettings | None = None) -> None:
         self.fmt = fmt
         self.settings = settings or LoudnessSettings()
-        self.meter = LoudnessMeter(fmt)
+        self.target = self.settings.target_lufs
+        self.ceiling_dbtp = self.settings.ceiling_dbtp
+        self.limit, self.max_gain_db = self.settings.limit, self.settings.max_gain_db
+        self._forecast_target = self.target
 
-    def build(self, report: LoudnessReport) -> Processor:
-        before_lufs = report.integrated_lufs
-        reason = ""
-        if before_lufs is None and report.duration_s < GATING_BLOCK_S:
-            before_lufs, reason = report.ungated_lufs, "ungated"
-        if before_lufs is None:
-            reason = "silence"
-        gain_db = 0.0 if before_lufs is None else self.settings.target_lufs - before_lufs
-        if gain_db > self.settings.max_gain_db:
-            gain_db, reason = self.settings.max_gain_db, "max_gain"
-        noted = {"reason": reason or None, "before_lufs": before_lufs}
-        return _leveler(
-            self.fmt, gain_db, report.true_peak_dbtp, self.settings.ceiling_dbtp, noted
-        )
+    def _why_not(self, report: LoudnessReport) -> str:
+        if report.integrated_lufs is not None:
+            return ""
+        return "ungated" if self._is_scrap(report) else "silence"
+
+    def _is_scrap(self, report: LoudnessReport) -> bool:
+        return report.duration_s < GATING_BLOCK_S and report.ungated_lufs is not None
+
+    def _level(self, report: LoudnessReport) -> float | None:
+        # The result goes by the same rule, though an encoder may have made it longer.
+        is_scrap = self._is_scrap(self._before)
+        return report.ungated_lufs if is_scrap else report.integrated_lufs
+
+    def _gain_to_target(self, report: LoudnessReport) -> float:
+        gain_db = None if self._is_scrap(report) else report.gain_to(self.target)
+        return super()._gain_to_target(report) if gain_db is None else gain_db
+
+    def _gain_behind(self, limiter: LimiterSettings, gain_db: float) -> float:
+        return self._foretold(limiter, self.target, gain_db)
+
+    def _corrected(self, missing_db: float) -> float:
+        # The forecast is off by what is missing, and will be so again.
+        self._forecast_target += missing_db
+        limiter = self._limiter_for(self.gain_db)
+        if limiter is None or self._before.sketch is None or self._is_scrap(self._before):
+            return super()._corrected(missing_db)
+        return self._foretold(limiter, self._forecast_target, self.gain_db)
+
+    def _foretold(self, limiter: LimiterSettings, target_lufs: float, gain_db: float) -> float:
+        self._forecast_target = target_lufs
+        sketch = self._before.sketch
+        if sketch is None or self._is_scrap(self._before):
+            return gain_db
+        return sketch.gain_behind(limiter, target_lufs=target_lufs, first_db=gain_db)
+
+    def _noted(self, report: LoudnessReport) -> dict[str, Fact]:
+        return {"before_lufs": self._level(report)}
 
 
-class RmsNormalizer(TwoPass[LoudnessReport]):
+class ActiveLevelNormalizer(LevelSearch[LevelsReport]):
+    """Bring speech to an active level, and keep its true peak below a ceiling.
+
+    The level of the speech alone, pauses left out: what telephony and codec tests are
+    set by.
+
+    Args:
+        fmt: Format of the stream; 4000 Hz or more.
+        settings: Target, ceiling and the most gain.
+
+    References:
+        ITU-T P.56 (2011), method B.
+    """
+
+    def __init__(self, fmt: StreamFormat, settings: ActiveLevelSettings | None = None) -> None:
+        self.fmt = fmt
+        self.settings = settings or ActiveLevelSettings()
+        self.target = self.settings.target_active_dbov
+        self.ceiling_dbtp = self.settings.ceiling_dbtp
+        self.limit, self.max_gain_db = self.settings.limit, self.settings.max_gain_db
+
+    def new_meter(self, fmt: StreamFormat) -> Meter[LevelsReport]:
+        return LevelsMeter(fmt)
+
+    def _level(self, report: LevelsReport) -> float | None:
+        return report.speech.active_level_dbov
+
+    def _loudness(self, report: LevelsReport) -> LoudnessReport:
+        return report.loudness
+
+    def _noted(self, report: LevelsReport) -> dict[str, Fact]:
+        return {
+            "before_active_dbov": report.speech.active_level_dbov,
+            "activity_percent": report.speech.activity_percent,
+        }
+
+
+class RmsNormalizer(_LoudnessHeard):
     """Bring a stream to a mean power, and keep its true peak below a ceiling.
 
     Args:
@@ -173,61 +163,72 @@ class RmsNormalizer(TwoPass[LoudnessReport]):
     def __init__(self, fmt: StreamFormat, settings: RmsSettings | None = None) -> None:
         self.fmt = fmt
         self.settings = settings or RmsSettings()
-        self.meter = LoudnessMeter(fmt)
+        self.target = self.settings.rms_dbfs
+        self.ceiling_dbtp = self.settings.ceiling_dbtp
+        self.limit, self.max_gain_db = self.settings.limit, self.settings.max_gain_db
 
-    def build(self, report: LoudnessReport) -> Processor:
-        is_silent = report.rms_dbfs is None
-        gain_db = 0.0 if report.rms_dbfs is None else self.settings.rms_dbfs - report.rms_dbfs
-        noted = {"reason": "silence" if is_silent else None, "before_rms_dbfs": report.rms_dbfs}
-        return _leveler(
-            self.fmt, gain_db, report.true_peak_dbtp, self.settings.ceiling_dbtp, noted
-        )
+    def _level(self, report: LoudnessReport) -> float | None:
+        return report.rms_dbfs
+
+    def _noted(self, report: LoudnessReport) -> dict[str, Fact]:
+        return {"before_rms_dbfs": report.rms_dbfs}
 
 
-class PeakNormalizer(TwoPass[LevelReport]):
+class PeakNormalizer(_LoudnessHeard):
     """Bring the largest sample of a stream to a level, by one constant gain.
 
     Args:
-        fmt: Format of the stream.
+        fmt: Format of the stream; 4000 Hz or more.
         settings: Target.
     """
+
+    ceiling_dbtp = None
+    limit = False
+    max_gain_db = 120.0
 
     def __init__(self, fmt: StreamFormat, settings: PeakSettings | None = None) -> None:
         self.fmt = fmt
         self.settings = settings or PeakSettings()
-        self.meter = LevelMeter(fmt)
+        self.target = self.settings.peak_dbfs
 
-    def build(self, report: LevelReport) -> Processor:
-        peak_dbfs = report.sample_peak_dbfs
-        gain_db = 0.0 if peak_dbfs is None else self.settings.peak_dbfs - peak_dbfs
-        reason = "silence" if peak_dbfs is None else None
-        noted: dict[str, Fact] = {"reason": reason, "before_peak_dbfs": peak_dbfs}
-        return Leveler(self.fmt, _within_range(gain_db), noted=noted)
+    def _level(self, report: LoudnessReport) -> float | None:
+        return report.sample_peak_dbfs
 
-
-def _leveler(
-    fmt: StreamFormat,
-    gain_db: float,
-    true_peak_dbtp: float | None,
-    ceiling_dbtp: float,
-    noted: Mapping[str, Fact],
-) -> Leveler:
-    """Return the gain, with a limiter if the peak would pass the ceiling."""
-    gain_db = _within_range(gain_db)
-    must_limit = true_peak_dbtp is not None and true_peak_dbtp + gain_db > ceiling_dbtp
-    limiter = LimiterSettings(ceiling_dbtp=ceiling_dbtp) if must_limit else None
-    return Leveler(fmt, gain_db, limiter=limiter, noted=noted)
+    def _noted(self, report: LoudnessReport) -> dict[str, Fact]:
+        return {"before_peak_dbfs": report.sample_peak_dbfs}
 
 
-def _rounded(fact: Fact) -> Fact:
-    return round(fact, 2) if isinstance(fact, float) else fact
+class AlbumNormalizer(_LoudnessHeard):
+    """Apply the gain of an album to one of its recordings, below a true-peak ceiling.
+
+    Args:
+        fmt: Format of the stream; 4000 Hz or more.
+        settings: The gain that all share, and the ceiling.
+    """
+
+    max_gain_db = 120.0
+
+    def __init__(self, fmt: StreamFormat, settings: AlbumSettings | None = None) -> None:
+        self.fmt = fmt
+        self.settings = settings or AlbumSettings()
+        self.ceiling_dbtp, self.limit = self.settings.ceiling_dbtp, self.settings.limit
+
+    def _why_not(self, report: LoudnessReport) -> str:  # noqa: ARG002  never
+        return ""
+
+    def _gain_to_target(self, report: LoudnessReport) -> float:  # noqa: ARG002  of all
+        return self.settings.gain_db
+
+    def _missing_db(self, outcome: LoudnessReport) -> float:  # noqa: ARG002  none of its own
+        return 0.0
+
+    def _level(self, report: LoudnessReport) -> float | None:
+        return report.integrated_lufs
+
+    def _noted(self, report: LoudnessReport) -> dict[str, Fact]:
+        return {"before_lufs": report.integrated_lufs}
 
 
-def _within_range(gain_db: float) -> float:
-    """Return a gain that `Gain` takes: nothing real needs more than 120 dB."""
-    return min(max(gain_db, -120.0), 120.0)
-
-
-def _check(name: str, value: float, lowest: float, expected: str) -> None:
-    if not lowest <= value <= 0.0:
-        raise SettingError(name, value, expected)
+def heard_by(stage: TwoPass[Any], report: LevelsReport) -> Any:
+    """Return the part of a full report that a stage of this module is built from."""
+    return report if isinstance(stage, ActiveLevelNormalizer) else report.loudness

@@ -13,6 +13,10 @@ from audiokit.dsp.channels import ChannelMixer, ChannelSettings
 from audiokit.dsp.filters import Highpass, HighpassSettings, Lowpass, LowpassSettings
 from audiokit.features import FAMILY_NAMES, FeatureExtractor, FeatureSettings
 from audiokit.files.resample import Resampler, ResampleSettings
+from audiokit.loudness.active_level import ActiveLevelMeter
+from audiokit.loudness.agc import Agc, AgcSettings
+from audiokit.loudness.compressor import Compressor, CompressorSettings
+from audiokit.loudness.expander import Expander, ExpanderSettings
 from audiokit.loudness.gain import Gain, GainSettings
 from audiokit.loudness.level import LevelMeter
 from audiokit.loudness.limiter import LimiterSettings, TruePeakLimiter
@@ -38,6 +42,7 @@ PROCESSORS = {
     "denoise": Denoiser,
     "noisereduce": NoisereduceEngine,
     "channels to mono": ChannelMixer,
+    "channels by energy": lambda fmt: ChannelMixer(fmt, ChannelSettings("energy")),
     "channels to stereo": lambda fmt: ChannelMixer(fmt, ChannelSettings("stereo")),
     "high-pass": Highpass,
     "high-pass of order 5": lambda fmt: Highpass(fmt, HighpassSettings(40.0, order=5)),
@@ -45,6 +50,12 @@ PROCESSORS = {
     "low-pass that stands aside": lambda fmt: Lowpass(fmt, LowpassSettings(cutoff_hz=30000.0)),
     "gain": lambda fmt: Gain(fmt, GainSettings(6.0)),
     "limiter": lambda fmt: TruePeakLimiter(fmt, LimiterSettings(ceiling_dbtp=-12.0)),
+    "compressor": Compressor,
+    "compressor by power": lambda fmt: Compressor(
+        fmt, CompressorSettings(detector="rms", makeup_db=6.0, lookahead_ms=0.0)
+    ),
+    "expander": lambda fmt: Expander(fmt, ExpanderSettings(threshold_dbfs=-30.0, hold_ms=5.0)),
+    "automatic gain": lambda fmt: Agc(fmt, AgcSettings(target_active_dbov=-9.0)),
     "normalizer that limits": lambda fmt: LoudnessNormalizer(
         fmt, LoudnessSettings(target_lufs=-14.0, ceiling_dbtp=-9.0)
     ).build(measure(LoudnessMeter(fmt), [speechlike(fmt, 1.0)])),
@@ -59,6 +70,7 @@ ANALYZERS = {
 }
 METERS = {
     "loudness": LoudnessMeter,
+    "active speech level": ActiveLevelMeter,
     "level": LevelMeter,
     "true peak": TruePeakMeter,
     "quality": QualityMeter,

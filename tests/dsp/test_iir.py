@@ -13,7 +13,7 @@ PIECE_SAMPLES = 17 * 512
 
 
 def in_pieces(sections, samples):
-    piece_filter = PieceFilter(sections, len(samples), piece_samples=PIECE_SAMPLES)
+    piece_filter = PieceFilter(sections, len(samples))
     pieces = np.split(samples, samples.shape[1] // PIECE_SAMPLES, axis=1)
     return np.concatenate([piece_filter.process(piece).copy() for piece in pieces], axis=1)
 
@@ -32,7 +32,7 @@ def test_what_lies_120_db_below_an_offset_is_still_heard(sample_rate):
 def test_a_new_stream_owes_the_old_one_nothing():
     sections = butter(2, 100.0, "highpass", fs=16000, output="sos")
     piece = np.random.default_rng(1).standard_normal((1, PIECE_SAMPLES)).astype(np.float32)
-    piece_filter = PieceFilter(sections, 1, piece_samples=PIECE_SAMPLES)
+    piece_filter = PieceFilter(sections, 1)
     first = piece_filter.process(piece).copy()
     assert (piece_filter.process(piece) != first).any()
     piece_filter.reset()
@@ -41,4 +41,4 @@ def test_a_new_stream_owes_the_old_one_nothing():
 
 def test_a_filter_that_would_run_away_is_refused():
     with pytest.raises(SettingError, match="poles inside the unit circle"):
-        PieceFilter([[1.0, 0.0, 0.0, 1.0, -2.1, 1.1]], 1, piece_samples=512)
+        PieceFilter([[1.0, 0.0, 0.0, 1.0, -2.1, 1.1]], 1)

@@ -1,0 +1,250 @@
+"""One recording on its way through a recipe, in constant memory.
+
+Blocks flow from the reader through a chain. A stage that must hear the whole stream first
+(`TwoPass`) ends one pass, and the stream waits for the next: in a spool, or in the source
+itself where that is as quick to read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from audiokit.errors import EmptyError, TooLongError, TooShortError
+from audiokit.files.read import AudioReader, open_audio
+from audiokit.files.spool import BlockSpool
+from audiokit.files.write import is_lossy
+from audiokit.jobs.blocks import BLOCK_SAMPLES
+from audiokit.jobs.passes import Blocks, Pass, SecondPass
+from audiokit.jobs.sinks import Place, Sink, audio_settings, open_places, open_sinks
+from audiokit.jobs.taps import Tap, loudness_facts, loudness_tap, quality_tap, score_facts
+from audiokit.jobs.task import Limits, ProcessTask
+from audiokit.recipe import Recipe
+from audiokit.stage import Processor, TwoPass
+
+__all__ = ["Pipeline"]
+
+# Stages that only bring the stream to its working format; quality is judged after them.
+_FORMAT_STAGES = ("channels", "resample")
+# Samples as they are: no more work to decode again than to copy.
+_PLAIN_CODECS = ("pcm_", "float", "double")
+
+
+class Pipeline:
+    """One recording on its way through a recipe.
+
+    Args:
+        task: What to read and where to write.
+        recipe: Stages and settings.
+        limits: What the recording must keep to.
+        reader: The source, opened.
+
+    Raises:
+        TooLongError: The source claims more than the limits allow.
+    """
+
+    def __init__(
+        self, task: ProcessTask, recipe: Recipe, limits: Limits, reader: AudioReader
+    ) -> None:
+        self.task, self.recipe, self.limits, self.reader = task, recipe, limits, reader
+        self._n_samples = 0
+        self._passes = [Pass(reader.fmt, self._read)]
+        self._sinks: list[Sink] = []
+        n_head = _leading_format_stages(recipe)
+        # Another format changes neither loudness nor quality: nothing to compare.
+        is_changed = len(recipe.stages) > n_head
+        self._measures = is_changed and "audio" in recipe.writes
+        self._judges_at = n_head if is_changed and "scores" in recipe.writes else None
+        self._source_taps: list[Tap] = []
+        self._quality_taps: list[Tap] = []
+        self._first_report: Any = None
+        _check_claim(task.name, reader, limits)
+
+    def run(self) -> dict[str, Any]:
+        """Pull the whole recording through; return the facts, for its row.
+
+        Raises:
+            ItemError: The recording or the machine is at fault; nothing half-written stays.
+            SettingError: A stage cannot work on this format.
+        """
+        with ExitStack() as stack:
+            for index, spec in enumerate(self.recipe.stages):
+                self._add(stack, index, spec.use, spec.build(self._passes[-1].out_fmt))
+            out_facts = self._finish(stack)
+        last = self._passes[-1]
+        facts = self._source_facts()
+        for use, stage in (named for each in self._passes for named in each.stages if named[0]):
+            facts |= {f"{use}_{name}": value for name, value in stage.facts().items()}
+        if "audio" in self.recipe.writes:
+            facts["out_sample_rate"] = last.out_fmt.sample_rate
+            facts["out_channels"] = last.out_fmt.channels
+        facts |= out_facts
+        for sink in self._sinks:
+            facts |= sink.facts()
+        return facts
+
+    def _add(
+        self, stack: ExitStack, index: int, use: str, stage: Processor | TwoPass[Any]
+    ) -> None:
+        """Let the stream meet the next stage; one that must hear all of it ends a pass."""
+        current = self._passes[-1]
+        if index == 0 and self._measures and isinstance(stage, Processor):
+            self._source_taps = _listen(current, loudness_tap(current.out_fmt))
+        if index == self._judges_at:
+            self._quality_taps = _listen(current, quality_tap(current.out_fmt))
+        if isinstance(stage, Processor):
+            current.stages.append((use, stage))
+            return
+        blocks, report = self._hear(stack, stage)
+        if index == 0:
+            self._first_report = report
+        self._passes.append(SecondPass(blocks, use, stage, report))
+
+    def _hear(self, stack: ExitStack, stage: TwoPass[Any]) -> tuple[Callable[[], Blocks], Any]:
+        """Run a pass that only listens; return how to get its stream again, and the report."""
+        current = self._passes[-1]
+        meter = stage.new_meter(stage.fmt)
+        is_plain = not current.stages and len(self._passes) == 1 and self._can_reread()
+        spool = None if is_plain else stack.enter_context(BlockSpool(stage.fmt, self.task.scratch))
+
+        def pour(blocks: Blocks) -> None:
+            meter.reset()
+            if spool is not None:
+                spool.clear()
+            for block in blocks:
+                meter.update(block)
+                if spool is not None:
+                    spool.write(block)
+
+        current.settle(pour)
+        if spool is None:
+            return self._read_again, meter.result()
+        return (lambda: spool.blocks(BLOCK_SAMPLES)), meter.result()
+
+    def _finish(self, stack: ExitStack) -> dict[str, Any]:
+        """Run the last pass into the results; return what is said about the audio."""
+        last = self._passes[-1]
+        is_retried = isinstance(last, SecondPass)
+        places = stack.enter_context(open_places(self.task, is_retried=is_retried))
+        taps: list[Tap] = []
+        if isinstance(last, SecondPass) and last.ends_with_level:
+            last.listen = self._listener(places)
+        elif self._measures:
+            taps = _listen(last, loudness_tap(last.out_fmt))
+
+        def pour(blocks: Blocks) -> None:
+            with open_sinks(
+                self.task, self.recipe, last.out_fmt, self.reader, places=places
+            ) as sinks:
+                for block in blocks:
+                    for sink in sinks:
+                        sink.write(block)
+                self._check_length()
+                for sink in sinks:
+                    sink.finish()
+            self._sinks = sinks
+
+        last.settle(pour)
+        if not self._measures:
+            return {}
+        if taps or not isinstance(last, SecondPass):
+            return {k: v for tap in taps for k, v in loudness_facts("out", tap.result()).items()}
+        return loudness_facts("out", last.outcome)
+
+    def _listener(self, places: Mapping[str, Place]) -> Callable[[TwoPass[Any]], Any] | None:
+        """Return what measures the audio as it will be decoded; None where nothing is lost."""
+        place = places.get("audio") if "audio" in self.recipe.writes else None
+        if place is None or not isinstance(place.temporary, Path):
+            return None
+        written: Path = place.temporary
+        settings = audio_settings(
+            self.recipe, place.target, self.reader.info, self._passes[-1].out_fmt
+        )
+        if not is_lossy(settings.container):
+            return None
+
+        def listen(stage: TwoPass[Any]) -> Any:
+            with open_audio(written) as decoded:
+                meter = stage.new_meter(decoded.fmt)
+                for block in decoded.blocks(BLOCK_SAMPLES):
+                    meter.update(block)
+            return meter.result()
+
+        return listen
+
+    def _read(self) -> Blocks:
+        most = self.limits.max_duration_s * self.reader.fmt.sample_rate
+        for block in self.reader.blocks(BLOCK_SAMPLES):
+            self._n_samples += len(block)
+            if self._n_samples > most:
+                raise TooLongError(
+                    self.task.name,
+                    f"is longer than {self.limits.max_duration_s:g} s",
+                    "Raise --max-duration-s to take it.",
+                )
+            yield block
+
+    def _can_reread(self) -> bool:
+        """Return whether the source is as quick to read again as a copy of it."""
+        source = self.task.source
+        is_plain = self.reader.info.codec.startswith(_PLAIN_CODECS)
+        return is_plain and isinstance(source, str) and Path(source).is_file()
+
+    def _read_again(self) -> Blocks:
+        with open_audio(self.task.source, raw=self.task.raw) as reader:
+            yield from reader.blocks(BLOCK_SAMPLES)
+
+    def _check_length(self) -> None:
+        if self._n_samples == 0:
+            raise EmptyError(self.task.name, "holds no samples", "Record it again.")
+        duration_s = self.reader.fmt.seconds(self._n_samples)
+        if duration_s < self.limits.min_duration_s:
+            raise TooShortError(
+                self.task.name,
+                f"is {duration_s:.3f} s long, expected {self.limits.min_duration_s:g} s or more",
+                "Lower --min-duration-s to take it.",
+            )
+
+    def _source_facts(self) -> dict[str, Any]:
+        info = self.reader.info
+        facts: dict[str, Any] = {
+            "duration_s": round(self.reader.fmt.seconds(self._n_samples), 6),
+            "sample_rate": self.reader.fmt.sample_rate,
+            "channels": self.reader.fmt.channels,
+            "container": info.container,
+            "codec": info.codec,
+        }
+        if self._measures and self._first_report is not None:
+            facts |= loudness_facts("source", self._first_report)
+        for tap in self._source_taps:
+            facts |= loudness_facts("source", tap.result())
+        for tap in self._quality_taps:
+            scores = score_facts(tap.result())
+            facts |= {f"source_{name}": value for name, value in scores.items()}
+        return facts
+
+
+def _listen(current: Pass, taps: list[Tap]) -> list[Tap]:
+    """Let meters hear a pass where it stands."""
+    current.stages += [("", tap) for tap in taps]
+    return taps
+
+
+def _check_claim(name: str, reader: AudioReader, limits: Limits) -> None:
+    claimed = reader.info.n_samples
+    if claimed is not None and claimed > limits.max_duration_s * reader.fmt.sample_rate:
+        raise TooLongError(
+            name,
+            f"claims {claimed / reader.fmt.sample_rate:.0f} s, "
+            f"expected {limits.max_duration_s:g} s or less",
+            "Raise --max-duration-s to take it.",
+        )
+
+
+def _leading_format_stages(recipe: Recipe) -> int:
+    count = 0
+    while count < len(recipe.stages) and recipe.stages[count].use in _FORMAT_STAGES:
+        count += 1
+    return count

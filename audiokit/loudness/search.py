@@ -14,8 +14,8 @@ from audiokit.stage import Fact, Processor, TwoPass
 
 __all__ = ["LevelSearch"]
 
-# Half of what the result may be off the target; later, nearly all of it.
-_TOLERANCE_DB, _LATE_TOLERANCE_DB = 0.05, 0.09
+# Half of what the result may be off the target; later, a little more.
+_TOLERANCE_DB, _LATE_TOLERANCE_DB = 0.05, 0.07
 _EARLY_TRIES = 3
 _MOST_TRIES = 8
 # Meters differ by about so much between the samples; nearer than this the limiter comes in.

@@ -12,13 +12,12 @@ from typing import Any, ClassVar
 from audiokit.batch.journal import Journal
 from audiokit.batch.manifest import write_manifest
 from audiokit.batch.plan import BatchSettings, Item
-from audiokit.batch.run import run_batch
 from audiokit.batch.summary import Tally
 from audiokit.batch.worker import run_here
 from audiokit.errors import NothingToDoError, ResourceError, SettingError
 from audiokit.files.find import Source
+from audiokit.files.hash import content_hash
 from audiokit.files.plan import plan_outputs
-from audiokit.jobs.process import content_hash
 
 __all__ = ["FolderRun", "ReportRun"]
 
@@ -127,6 +126,9 @@ class FolderRun:
             self.manifest_error = error
 
     def _rows(self, journal: Journal | None) -> Iterator[Row]:
+        # Whoever looks at one source alone needs no pool.
+        from audiokit.batch.run import run_batch
+
         rows = run_batch(
             self._job, self._items(), self._settings, journal=journal, tally=self.tally
         )

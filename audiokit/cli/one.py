@@ -65,8 +65,9 @@ def run_one(
     """
     import tempfile
 
+    from audiokit.files.hash import content_hash
     from audiokit.files.raw import parse_raw_format
-    from audiokit.jobs.process import Limits, ProcessTask, content_hash, process_file
+    from audiokit.jobs.process import Limits, ProcessTask, process_file
 
     _check_one(sources, recipe, out, batch)
     if batch.dry_run:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import audiokit
+from audiokit.files.hash import content_hash
 from audiokit.files.read import RawFormat, open_audio
 from audiokit.jobs.pipeline import Pipeline
 from audiokit.jobs.task import Limits, ProcessTask
@@ -20,7 +20,6 @@ __all__ = [
     "ProcessJob",
     "ProcessTask",
     "Row",
-    "content_hash",
     "process_file",
 ]
 
@@ -79,18 +78,3 @@ class ProcessJob:
         task = ProcessTask(source, targets, name=source, scratch=scratch, raw=self.raw)
         row = process_file(task, self.recipe, self.limits)
         return {"hash": content_hash(source), **row, **outputs}
-
-
-def content_hash(source: str | BinaryIO) -> str | None:
-    """Return the SHA-256 of a local file, in hexadecimal; None for anything else."""
-    # A named pipe must not be drained for its hash.
-    if not isinstance(source, str) or not Path(source).is_file():
-        return None
-    digest = hashlib.sha256()
-    try:
-        with Path(source).open("rb") as stream:
-            while piece := stream.read(1 << 20):
-                digest.update(piece)
-    except OSError:
-        return None  # opening it as audio says what is wrong
-    return digest.hexdigest()

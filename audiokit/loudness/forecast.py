@@ -50,8 +50,11 @@ class LevelSketch:
         loudest = np.maximum(self.peaks.astype(np.float64) * gain, ceiling)
         needed = 1.0 - ceiling / loudest
         fallen = np.arange(len(needed)) * (self.step_s * 1000.0 / limiter.release_ms)
-        climbing = np.log(np.maximum(needed, _NOTHING)) + fallen
-        reduction = np.exp(np.maximum.accumulate(climbing) - fallen)
+        climbing = np.maximum.accumulate(np.log(np.maximum(needed, _NOTHING)) + fallen)
+        # The limiter averages over its look-ahead: what it lets go comes back so much later.
+        late = 0.5 * limiter.lookahead_ms / limiter.release_ms
+        inherited = np.exp(climbing[:-1] - fallen[1:] + late)
+        reduction = np.append(needed[:1], np.maximum(needed[1:], np.minimum(inherited, 1.0)))
         return self._integrated_lufs(self.powers * (gain * (1.0 - reduction)) ** 2)
 
     def gain_behind(

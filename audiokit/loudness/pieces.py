@@ -41,10 +41,10 @@ BLOCK_SAMPLES = 512
 BEFORE, AFTER = 23, 24
 """How many samples around a piece come with it: the reach of the true peak."""
 
-# Of all channels together: 512 KiB of float32. Smaller ones stay in cache, and cost
+# Of all channels together: 1 MiB of float32. Smaller ones stay in cache, and cost
 # more in calls than that saves.
-_PIECE_VALUES = 1 << 17
-_MAX_PIECE_SAMPLES = 1 << 16
+_PIECE_VALUES = 1 << 18
+_MAX_PIECE_SAMPLES = 1 << 17
 
 
 def _piece_samples(channels: int) -> int:

@@ -14,9 +14,8 @@ from audiokit.stage import Fact, Processor, TwoPass
 
 __all__ = ["LevelSearch"]
 
-# Half of what the result may be off the target; later, a little more.
-_TOLERANCE_DB, _LATE_TOLERANCE_DB = 0.05, 0.07
-_EARLY_TRIES = 3
+# What the result may be off the target; other meters than ours differ by hundredths.
+_TOLERANCE_DB = 0.07
 _MOST_TRIES = 8
 # Meters differ by about so much between the samples; nearer than this the limiter comes in.
 _PEAK_MARGIN_DB = 0.15
@@ -120,9 +119,7 @@ class LevelSearch(TwoPass[Report]):
             return None
         missing_db, excess_db = self._missing_db(outcome), self._excess_db(outcome)
         self._tries.append(_Try(self.gain_db, self._held_dbtp, missing_db, excess_db))
-        is_late = self._n_tries > _EARLY_TRIES
-        tolerance_db = _LATE_TOLERANCE_DB if is_late else _TOLERANCE_DB
-        if excess_db <= 0.0 and abs(missing_db) <= tolerance_db:
+        if excess_db <= 0.0 and abs(missing_db) <= _TOLERANCE_DB:
             return None
         if self._n_tries == _MOST_TRIES - 1 or self._is_exhausted():
             return self._best()
@@ -174,7 +171,7 @@ class LevelSearch(TwoPass[Report]):
     def _best(self) -> Processor | None:
         """Return the best try again, as the last; None where it was the last."""
         best = min(self._tries, key=_Try.rank)
-        if abs(best.missing_db) > _LATE_TOLERANCE_DB or best.excess_db > 0.0:
+        if abs(best.missing_db) > _TOLERANCE_DB or best.excess_db > 0.0:
             self._reason = self._reason or "not_reached"
         if best is self._tries[-1] and best.excess_db <= 0.0:
             self._leveler.note("reason", self._reason or None)

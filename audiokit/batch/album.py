@@ -14,15 +14,15 @@ from audiokit.loudness.normalize import heard_by
 from audiokit.recipe import StageSpec, make_recipe
 from audiokit.stage import StreamFormat
 
-__all__ = ["album_gain_db", "album_stage"]
+__all__ = ["album_stage"]
 
 # Levels have no rate: the stage searches with the merged reports of all.
 _ANY_FORMAT = StreamFormat(48_000)
 
 
-def album_gain_db(
+def album_stage(
     spec: StageSpec, run: Callable[[Job], Iterable[Row]], *, raw: RawFormat | None = None
-) -> float | None:
+) -> StageSpec:
     """Find the gain that brings recordings, taken together, to a level.
 
     The search is that of a single recording: a stage hears the album's report, and where
@@ -30,40 +30,36 @@ def album_gain_db(
 
     Args:
         spec: The stage of the level: its target and ceiling.
-        run: Runs a job over all recordings and returns the rows; called once, and once
-            more for each try behind a limiter.
+        run: Runs a job over all recordings and returns the rows, in the same order each
+            time; called once, and once more for each try behind a limiter.
         raw: The format of headerless sources.
 
     Returns:
-        The gain in dB; None where no recording could be measured.
+        The stage that applies the gain to each recording, below the same ceiling.
     """
     report = _merged(run(ReportJob(raw=raw)))
     if report is None:
-        return None
+        # Nothing could be measured: the rows of the run to come say why.
+        return _applying(spec, 0.0, "")
     stage: Any = spec.build(_ANY_FORMAT)
     stage.build(heard_by(stage, report))
     while stage.foresee() is None:
-        behind = _merged(run(ReportJob(album_stage(stage.gain_db, spec), raw=raw)))
+        behind = _merged(run(ReportJob(_applying(spec, stage.gain_db, stage.reason), raw=raw)))
         if behind is None or stage.correct(heard_by(stage, behind)) is None:
             break
-    return float(stage.gain_db)
+    return _applying(spec, stage.gain_db, stage.reason)
 
 
-def album_stage(gain_db: float, spec: StageSpec) -> StageSpec:
-    """Return the stage that applies an album's gain to one recording.
-
-    Args:
-        gain_db: From `album_gain_db`.
-        spec: The stage of the level, whose ceiling stays in force.
-    """
+def _applying(spec: StageSpec, gain_db: float, reason: str) -> StageSpec:
+    """Return the stage that applies an album's gain to one recording."""
     settings = spec.settings()
-    table = {"use": "album", "gain_db": gain_db, "limit": getattr(settings, "limit", False)}
+    table = {"use": "album", "gain_db": gain_db, "reason": reason}
+    table["limit"] = getattr(settings, "limit", False)
     table["ceiling_dbtp"] = getattr(settings, "ceiling_dbtp", None)
     return make_recipe("album", {"stage": [table]}).stages[0]
 
 
 def _merged(rows: Iterable[Row]) -> LevelsReport | None:
-    """Return the report on all that could be measured, added up in one order always."""
-    packed = {row["source"]: row["report"] for row in rows if row["status"] == "ok"}
-    reports = [unpacked(packed[source]) for source in sorted(packed)]
-    return reduce(LevelsReport.merged_with, reports) if reports else None
+    reports = (unpacked(row["report"]) for row in rows if row["status"] == "ok")
+    first = next(reports, None)
+    return None if first is None else reduce(LevelsReport.merged_with, reports, first)

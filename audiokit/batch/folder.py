@@ -179,13 +179,18 @@ class FolderRun:
 class ReportRun(FolderRun):
     """A run whose rows are printed, and not written: what it draws is only illustration.
 
-    A single source is looked at in this process: a worker costs more than most looks.
+    A single source is looked at in this process, as a worker costs more than most looks;
+    but not where a limit was set that only a worker can be held to.
+
+    Attributes:
+        is_limited: Whether such a limit was set.
     """
 
     has_manifest = False
+    is_limited = False
 
     def rows(self) -> Iterator[Row]:
-        if self.total > 1 or self.out is not None:
+        if self.total > 1 or self.out is not None or self.is_limited:
             yield from super().rows()
             return
         for item in self._items():

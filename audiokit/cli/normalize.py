@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,13 +40,12 @@ def normalize(
         str | None, typer.Option("--out", "-o", help="Folder, file, or - for stdout.")
     ] = None,
     target_lufs: Annotated[
-        str | None,
+        str,
         typer.Option(
             help="Integrated loudness in LUFS, or ebu (-23), asr (-20), podcast (-16), "
             "stream (-14).",
-            show_default="ebu",
         ),
-    ] = None,
+    ] = "ebu",
     target_active_dbov: Annotated[
         float | None, typer.Option(help="Set the active speech level (P.56) instead, in dBov.")
     ] = None,
@@ -54,7 +55,9 @@ def normalize(
     peak_dbfs: Annotated[
         float | None, typer.Option(help="Set the sample peak instead, in dBFS.")
     ] = None,
-    ceiling_dbtp: Annotated[float, typer.Option(help="Highest true peak, in dBTP.")] = -1.0,
+    ceiling_dbtp: Annotated[
+        float, typer.Option(help="Highest true peak, in dBTP; not with --peak-dbfs.")
+    ] = -1.0,
     limit: Annotated[
         bool,
         typer.Option(
@@ -62,7 +65,7 @@ def normalize(
         ),
     ] = True,
     max_gain_db: Annotated[
-        float, typer.Option(help="Most that a quiet file is raised, in dB.")
+        float, typer.Option(help="Most that a quiet file is raised, in dB; not with --peak-dbfs.")
     ] = 40.0,
     together: Annotated[
         bool, typer.Option("--together", help="One gain for all files, as for an album.")
@@ -82,14 +85,17 @@ def normalize(
     """
     stage = _level_stage(
         {
-            "loudness": ("target_lufs", target_lufs),
+            "loudness": ("target_lufs", None if target_lufs == "ebu" else target_lufs),
             "active_level": ("target_active_dbov", target_active_dbov),
             "rms": ("rms_dbfs", rms_dbfs),
             "peak": ("peak_dbfs", peak_dbfs),
         }
     )
-    if stage["use"] != "peak":
-        stage |= {"ceiling_dbtp": ceiling_dbtp, "limit": limit, "max_gain_db": max_gain_db}
+    held = {"ceiling_dbtp": ceiling_dbtp, "limit": limit, "max_gain_db": max_gain_db}
+    if stage["use"] == "peak":
+        _refuse_beside_peak(held)
+    else:
+        stage |= held
     if out is None and not measure_only:
         hint = "Or add --measure-only to write nothing."
         raise SettingError("out", out, "a folder, a file or -", hint)
@@ -101,8 +107,15 @@ def normalize(
         _measure(sources, recipe, batch, output)
         return
     if together and not batch.dry_run:
-        recipe = _album_recipe(sources, recipe, batch, output)
+        recipe = _album_recipe(sources, recipe, out or "", batch, output)
     run_recipe(sources, recipe, out=out, command="normalize", batch=batch, output=output)
+
+
+def _refuse_beside_peak(held: dict[str, Any]) -> None:
+    """Refuse what has no meaning where the highest sample is the target."""
+    for name, default in (("ceiling_dbtp", -1.0), ("limit", True), ("max_gain_db", 40.0)):
+        if held[name] != default:
+            raise SettingError(name, held[name], "nothing of it beside --peak-dbfs")
 
 
 def _level_stage(targets: dict[str, tuple[str, Any]]) -> dict[str, Any]:
@@ -147,12 +160,12 @@ def _measure(sources: list[str], recipe: Recipe, batch: BatchOptions, output: Ro
 
 
 def _album_recipe(
-    sources: list[str], recipe: Recipe, batch: BatchOptions, output: RowOptions
+    sources: list[str], recipe: Recipe, out: str, batch: BatchOptions, output: RowOptions
 ) -> Recipe:
     """Return the recipe that applies one gain to all: the sources are heard first."""
     import dataclasses
 
-    from audiokit.batch.album import album_gain_db, album_stage
+    from audiokit.batch.album import album_stage
     from audiokit.files.raw import parse_raw_format
 
     for source in sources:
@@ -161,7 +174,8 @@ def _album_recipe(
             raise SettingError("sources", source, "files and folders with --together", hint)
     spec = recipe.stages[0]
     raw = parse_raw_format(batch.raw_format) if batch.raw_format else None
-    gain_db = album_gain_db(
-        spec, lambda job: report_rows(sources, job, batch=batch, output=output), raw=raw
-    )
-    return dataclasses.replace(recipe, stages=(album_stage(gain_db or 0.0, spec),))
+
+    def run(job: Any) -> Iterator[dict[str, Any]]:
+        return report_rows(sources, job, batch=batch, output=output, exclude=Path(out))
+
+    return dataclasses.replace(recipe, stages=(album_stage(spec, run, raw=raw),))

@@ -23,7 +23,8 @@ _REASONS = {
     "ceiling": "stopped at the peak ceiling",
     "max_gain": "stopped at --max-gain-db",
     "not_reached": "the target was not reached",
-    "silence": "left as it is: below -70 LUFS",
+    "no_speech": "left as it is: no speech was found",
+    "silence": "left as it is: silence",
     "ungated": "measured without gates: shorter than 400 ms",
 }
 
@@ -124,7 +125,7 @@ def _sentence(out: str, row: Row) -> str:
         if row.get(name) is not None:
             parts.append(f"{row[name]:.1f} {unit}")
     said = f"{'stdout' if out == '-' else out}: {', '.join(parts)}"
-    for use in ("loudness", "active_level", "rms", "peak"):
+    for use in ("loudness", "active_level", "rms", "peak", "album"):
         if f"{use}_mode" in row:
             said += f"; {_how(row, use)}"
     return f"{said}."

@@ -104,14 +104,19 @@ def run_recipe(
         job,
         out=folder,
         kinds=kinds,
-        fingerprint=f"{command}:{recipe.fingerprint()}",
+        fingerprint=f"{command}:{recipe.fingerprint()}:{batch.raw_format or ''}",
         settings=_batch_settings(batch),
     )
     run_folder(run, command=command, batch=batch, output=output)
 
 
 def prepare_report(
-    sources: Sequence[str], job: Any, *, batch: BatchOptions, pictures: Path | None = None
+    sources: Sequence[str],
+    job: Any,
+    *,
+    batch: BatchOptions,
+    pictures: Path | None = None,
+    exclude: Path | None = None,
 ) -> ReportRun:
     """Return a run that reads its sources, and writes nothing but pictures if asked.
 
@@ -120,33 +125,43 @@ def prepare_report(
         job: Called with each item.
         batch: How the run goes.
         pictures: The folder that the job draws into.
+        exclude: A folder whose files are no sources: where results go later.
     """
     from audiokit import __version__
     from audiokit.batch.folder import ReportRun
 
-    return ReportRun(
-        _find(sources, batch, pictures),
+    run = ReportRun(
+        _find(sources, batch, exclude or pictures),
         job,
         out=pictures,
         kinds={} if pictures is None else {"picture": ("", "png")},
-        fingerprint=f"pictures:{__version__}",
+        fingerprint=f"pictures:{__version__}:{batch.raw_format or ''}",
         settings=_batch_settings(batch),
     )
+    usual = BatchOptions()
+    run.is_limited = (batch.timeout_s, batch.memory_mb) != (usual.timeout_s, usual.memory_mb)
+    return run
 
 
 def report_rows(
-    sources: Sequence[str], job: Any, *, batch: BatchOptions, output: OutputOptions
+    sources: Sequence[str],
+    job: Any,
+    *,
+    batch: BatchOptions,
+    output: OutputOptions,
+    exclude: Path | None,
 ) -> Iterator[Row]:
-    """Run a job that only reports over all sources, with progress; yield its rows.
+    """Run a job that only reports over all sources, with progress; yield its rows in order.
 
     Args:
         sources: As the user gave them.
         job: Called with each item.
         batch: How the run goes.
         output: How it reports.
+        exclude: A folder whose files are no sources.
     """
-    run = prepare_report(sources, job, batch=batch)
-    return show_progress(run.rows(), run.total, output)
+    run = prepare_report(sources, job, batch=batch, exclude=exclude)
+    return run.in_order(show_progress(run.rows(), run.total, output))
 
 
 def run_folder(

@@ -23,6 +23,7 @@ from audiokit.stage import Block, StreamFormat
 
 __all__ = [
     "AudioWriter",
+    "BitDepth",
     "WriteSettings",
     "bitrate_within",
     "container_of",

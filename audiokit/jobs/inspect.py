@@ -49,9 +49,10 @@ def inspect_file(
         }
         if with_loudness or picture is not None:
             meter = measured(reader)
-            row |= meter.result().to_row()
+            report = meter.result()
+            row |= report.to_row()
             if picture is not None:
-                draw_loudness(picture, meter.trace(), meter.result(), title=Path(source).name)
+                draw_loudness(picture, meter.trace(), report, title=Path(source).name)
         row["tags"] = dict(info.tags)
         row["warnings"] = list(reader.warnings)
     return row

@@ -7,6 +7,7 @@ itself where that is as quick to read again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -75,8 +76,7 @@ class Pipeline:
             out_facts = self._finish(stack)
         last = self._passes[-1]
         facts = self._source_facts()
-        for use, stage in (named for each in self._passes for named in each.stages if named[0]):
-            facts |= {f"{use}_{name}": value for name, value in stage.facts().items()}
+        facts |= _stage_facts(self._passes)
         if "audio" in self.recipe.writes:
             facts["out_sample_rate"] = last.out_fmt.sample_rate
             facts["out_channels"] = last.out_fmt.channels
@@ -149,9 +149,9 @@ class Pipeline:
         last.settle(pour)
         if not self._measures:
             return {}
-        if taps or not isinstance(last, SecondPass):
-            return {k: v for tap in taps for k, v in loudness_facts("out", tap.result()).items()}
-        return loudness_facts("out", last.outcome)
+        if isinstance(last, SecondPass) and last.ends_with_level:
+            return loudness_facts("out", last.outcome)
+        return {k: v for tap in taps for k, v in loudness_facts("out", tap.result()).items()}
 
     def _listener(self, places: Mapping[str, Place]) -> Callable[[TwoPass[Any]], Any] | None:
         """Return what measures the audio as it will be decoded; None where nothing is lost."""
@@ -224,6 +224,17 @@ class Pipeline:
             scores = score_facts(tap.result())
             facts |= {f"source_{name}": value for name, value in scores.items()}
         return facts
+
+
+def _stage_facts(passes: list[Pass]) -> dict[str, Any]:
+    """Return what each stage did, its name before each fact; a second one is numbered."""
+    facts: dict[str, Any] = {}
+    counts: Counter[str] = Counter()
+    for use, stage in (named for each in passes for named in each.stages if named[0]):
+        counts[use] += 1
+        prefix = use if counts[use] == 1 else f"{use}_{counts[use]}"
+        facts |= {f"{prefix}_{name}": value for name, value in stage.facts().items()}
+    return facts
 
 
 def _listen(current: Pass, taps: list[Tap]) -> list[Tap]:

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from audiokit.errors import SettingError
 from audiokit.files.atomic import delivering, replacing
 from audiokit.files.info import AudioInfo
 from audiokit.files.write import (
     AudioWriter,
+    BitDepth,
     WriteSettings,
     bitrate_within,
     container_of,
@@ -66,7 +67,7 @@ class _AudioSink(Sink):
         self._writer.write(block)
 
     def facts(self) -> dict[str, Any]:
-        return {"clipped_samples": self._writer.n_clipped}
+        return {"out_clipped_samples": self._writer.n_clipped}
 
 
 class _SegmentSink(Sink):
@@ -257,15 +258,25 @@ def audio_settings(
         settings = replace(settings, container=container_of(target))
     given = recipe.writes["audio"]
     if given["bit_depth"].origin == "default":
-        deepest: Literal[24, 32] = 32 if settings.container == "wav" else 24
-        depths: dict[int | None, Literal[24, 32]] = {24: 24, 32: deepest}
-        settings = replace(settings, bit_depth=depths.get(info.bit_depth, 16))
+        settings = replace(settings, bit_depth=_depth_as_it_was(info, settings.container))
     is_alike = (info.sample_rate, info.channels) == (fmt.sample_rate, fmt.channels)
     if given["bitrate_bps"].origin == "default" and is_alike and info.bitrate_bps is not None:
         lossy = _LOSSY_CONTAINERS.get((info.container, info.codec))
         if lossy == settings.container:
             settings = replace(settings, bitrate_bps=bitrate_within(info.bitrate_bps))
     return settings
+
+
+def _depth_as_it_was(info: AudioInfo, container: str) -> BitDepth:
+    """Return the bit depth that loses least of a source, in a container."""
+    is_float = info.codec in ("float", "double") or info.codec.startswith("pcm_f")
+    if container == "wav" and is_float:
+        return "float"
+    if is_float or info.bit_depth == 24:
+        return 24
+    if info.bit_depth == 32:
+        return 32 if container == "wav" else 24
+    return 16
 
 
 def _files(places: Mapping[str, Place], kind: str) -> list[tuple[str, Path]]:

@@ -237,6 +237,7 @@ class ActiveLevelMeter(Meter[ActiveLevelReport]):
         # frexp of 2**n is n + 1: the lowest threshold becomes 1, all that is below it 0.
         below = 2.0 ** (_LOWEST_EXPONENT - 1)
         exponents = np.frexp(np.maximum(envelope, below))[1] - _LOWEST_EXPONENT
+        np.minimum(exponents, _N_THRESHOLDS, out=exponents)
         reached = np.concatenate([self._recent, exponents.astype(np.int8)])
         self._recent = reached[len(exponents) :].copy()
         highest = _sliding_maxima(reached, self._hangover_rows + 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.loudness.gating import PowerHistogram
+from audiokit.loudness.gating import GATING_BLOCK_S, GATING_STEP_S, PowerHistogram
 from audiokit.loudness.limiter import LimiterSettings
 from audiokit.units import db_to_amplitude
 
@@ -17,7 +17,6 @@ Values = NDArray[np.float64]
 
 # 22 minutes of steps of 10 ms; a longer stream has longer steps.
 _MAX_STEPS = 1 << 17
-_GATING_BLOCK_S, _GATING_STEP_S = 0.4, 0.1
 _NOTHING = 1e-30
 _MAX_SOLVING_STEPS = 20
 _SAME_LU = 0.005
@@ -83,11 +82,11 @@ class LevelSketch:
         return gain_db
 
     def _integrated_lufs(self, powers: Values) -> float | None:
-        width = max(1, round(_GATING_BLOCK_S / self.step_s))
+        width = max(1, round(GATING_BLOCK_S / self.step_s))
         if len(powers) < width:
             return None
         sums = np.concatenate([[0.0], np.cumsum(powers)])
-        step = max(1, round(_GATING_STEP_S / self.step_s))
+        step = max(1, round(GATING_STEP_S / self.step_s))
         histogram = PowerHistogram()
         histogram.add((sums[width:] - sums[:-width])[::step] / width)
         return histogram.distribution().integrated_lufs()

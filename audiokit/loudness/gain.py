@@ -11,9 +11,10 @@ from audiokit.errors import SettingError
 from audiokit.stage import Block, Fact, Processor, StreamFormat
 from audiokit.units import db_to_amplitude
 
-__all__ = ["Gain", "GainSettings"]
+__all__ = ["MAX_GAIN_DB", "Gain", "GainSettings"]
 
-_MAX_GAIN_DB = 120.0
+MAX_GAIN_DB = 120.0
+"""Nothing real needs more, up or down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,8 @@ class GainSettings:
     """In dB, -120 to 120."""
 
     def __post_init__(self) -> None:
-        if not abs(self.gain_db) <= _MAX_GAIN_DB:
-            raise SettingError(
-                "gain_db", self.gain_db, f"-{_MAX_GAIN_DB:g} to {_MAX_GAIN_DB:g} dB"
-            )
+        if not abs(self.gain_db) <= MAX_GAIN_DB:
+            raise SettingError("gain_db", self.gain_db, f"-{MAX_GAIN_DB:g} to {MAX_GAIN_DB:g} dB")
 
 
 class Gain(Processor):

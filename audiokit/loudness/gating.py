@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PowerDistribution", "PowerHistogram", "loudness_lufs"]
+__all__ = [
+    "GATING_BLOCK_S",
+    "GATING_STEP_S",
+    "PowerDistribution",
+    "PowerHistogram",
+    "loudness_lufs",
+]
 
 # BS.1770-5 Annex 1: the offset that makes a 997 Hz sine at 0 dBFS read -3.01.
 _OFFSET_LU = -0.691
@@ -17,6 +23,9 @@ _ABSOLUTE_GATE_LUFS = -70.0
 _PROGRAMME_GATE = 0.1
 _RANGE_GATE = 0.01
 _RANGE_QUANTILES = (0.10, 0.95)
+
+GATING_BLOCK_S, GATING_STEP_S = 0.4, 0.1
+"""Length of a gating block, and from one to the next: BS.1770-5, Annex 1."""
 
 _BINS_PER_LU = 100
 # What is below the gate is counted too, as a gain may lift it above; not what is below
@@ -98,7 +107,10 @@ class PowerDistribution:
     def after_gain(self, gain_db: float) -> PowerDistribution:
         """Return the distribution of the same stream after a constant gain."""
         bins = self.bins + round(gain_db * _BINS_PER_LU)
-        return PowerDistribution(bins, self.counts, self.sums * 10.0 ** (gain_db / 10.0))
+        # What falls below the floor is no longer counted; nothing real rises above the top.
+        kept = bins >= 0
+        sums = self.sums * 10.0 ** (gain_db / 10.0)
+        return PowerDistribution(bins[kept], self.counts[kept], sums[kept])
 
     def _gated(
         self, relative_gate: float, gain_db: float

@@ -37,7 +37,8 @@ class LevelReport:
         sample_peak_dbfs: Largest sample; None in silence.
         rms_dbfs: Mean power of all channels, re full scale: a square wave at full scale
             reads 0, a sine -3.01; None in silence.
-        dc: Mean of the channel that is furthest off zero, in fractions of full scale.
+        dc: Mean of the channel that is furthest off zero, in fractions of full scale; of an
+            album, that of the recording furthest off.
         clipped_samples: How many samples are part of three or more in a row at full
             scale, counted in every channel; None where it cannot be known: after a gain
             that lifts the peak to full scale.
@@ -63,6 +64,7 @@ class LevelReport:
             gain_db: The gain, in dB.
         """
         peak_dbfs = shifted(self.sample_peak_dbfs, gain_db)
+        stretches = self.stretches.after_gain(gain_db)
         clipped_samples = self.clipped_samples if gain_db == 0.0 else None
         if peak_dbfs is None or db_to_amplitude(peak_dbfs) < _FULL_SCALE:
             clipped_samples = 0
@@ -72,8 +74,8 @@ class LevelReport:
             rms_dbfs=shifted(self.rms_dbfs, gain_db),
             dc=self.dc * db_to_amplitude(gain_db),
             clipped_samples=clipped_samples,
-            noise_floor_dbfs=shifted(self.noise_floor_dbfs, gain_db),
-            stretches=self.stretches.after_gain(gain_db),
+            noise_floor_dbfs=_noise_floor_dbfs(stretches),
+            stretches=stretches,
         )
 
     def merged_with(self, other: Self) -> Self:

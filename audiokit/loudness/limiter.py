@@ -68,8 +68,8 @@ class TruePeakLimiter(Processor):
     The reduction that every few samples need (a step: a quarter of the look-ahead, 32 at
     most) is held over the look-ahead, let go exponentially, and averaged over the
     look-ahead: it moves in ramps and is always there in time. Channels share one gain, so
-    the image does not move. Where nothing exceeds the ceiling the stream passes with the
-    same bits.
+    the image does not move. Where nothing comes within 0.2 dB of the ceiling the stream
+    passes with the same bits.
 
     Aims 0.2 dB under the ceiling, so that meters with a finer grid agree. What lies above
     0.46 of the sample rate can still read higher where it is strong, as in white noise.

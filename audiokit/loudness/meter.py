@@ -82,8 +82,8 @@ class LoudnessReport(LevelReport):
         """Return the gain in dB after which the stream reads the target.
 
         Not simply the difference: raised, quiet blocks pass the absolute gate, and the
-        mean of what is heard falls. Each step finds the same blocks or more, so the steps
-        all go one way and end.
+        mean of what is heard falls; lowered, blocks drop below it. Each step finds the same
+        blocks or more (fewer), so the steps all go one way and end.
 
         Args:
             target_lufs: Integrated loudness to reach.

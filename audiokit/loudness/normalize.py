@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from audiokit.loudness.gain import MAX_GAIN_DB
+from audiokit.loudness.gating import GATING_BLOCK_S
 from audiokit.loudness.levels import LevelsMeter, LevelsReport
 from audiokit.loudness.limiter import LimiterSettings
 from audiokit.loudness.meter import LoudnessMeter, LoudnessReport
@@ -15,7 +17,7 @@ from audiokit.loudness.targets import (
     PeakSettings,
     RmsSettings,
 )
-from audiokit.stage import Fact, Meter, StreamFormat, TwoPass
+from audiokit.stage import Fact, Meter, Processor, StreamFormat, TwoPass
 
 __all__ = [
     "ActiveLevelNormalizer",
@@ -30,9 +32,6 @@ __all__ = [
     "RmsSettings",
     "heard_by",
 ]
-
-GATING_BLOCK_S = 0.4
-"""Shorter streams have no integrated loudness: ITU-R BS.1770-5, Annex 1."""
 
 
 class _LoudnessHeard(LevelSearch[LoudnessReport]):
@@ -53,7 +52,7 @@ class LoudnessNormalizer(_LoudnessHeard):
 
     Where the ceiling allows, one constant gain does it: dynamics stay as they are.
     Otherwise a look-ahead limiter takes the peaks, `facts` says so, and the gain is
-    corrected until the result is within 0.05 LU of the target.
+    corrected until the result is within 0.07 LU of the target.
 
     A stream shorter than 400 ms has no integrated loudness and goes by the loudness of
     all its samples without gates (``reason`` is ``ungated``). One that is all below the
@@ -74,7 +73,10 @@ class LoudnessNormalizer(_LoudnessHeard):
         self.target = self.settings.target_lufs
         self.ceiling_dbtp = self.settings.ceiling_dbtp
         self.limit, self.max_gain_db = self.settings.limit, self.settings.max_gain_db
+
+    def build(self, report: LoudnessReport) -> Processor:
         self._forecast_target = self.target
+        return super().build(report)
 
     def _why_not(self, report: LoudnessReport) -> str:
         if report.integrated_lufs is not None:
@@ -139,6 +141,11 @@ class ActiveLevelNormalizer(LevelSearch[LevelsReport]):
     def new_meter(self, fmt: StreamFormat) -> Meter[LevelsReport]:
         return LevelsMeter(fmt)
 
+    def _why_not(self, report: LevelsReport) -> str:
+        if report.loudness.sample_peak_dbfs is None:
+            return "silence"
+        return "no_speech" if self._level(report) is None else ""
+
     def _level(self, report: LevelsReport) -> float | None:
         return report.speech.active_level_dbov
 
@@ -184,7 +191,7 @@ class PeakNormalizer(_LoudnessHeard):
 
     ceiling_dbtp = None
     limit = False
-    max_gain_db = 120.0
+    max_gain_db = MAX_GAIN_DB
 
     def __init__(self, fmt: StreamFormat, settings: PeakSettings | None = None) -> None:
         self.fmt = fmt
@@ -206,15 +213,15 @@ class AlbumNormalizer(_LoudnessHeard):
         settings: The gain that all share, and the ceiling.
     """
 
-    max_gain_db = 120.0
+    max_gain_db = MAX_GAIN_DB
 
     def __init__(self, fmt: StreamFormat, settings: AlbumSettings | None = None) -> None:
         self.fmt = fmt
         self.settings = settings or AlbumSettings()
         self.ceiling_dbtp, self.limit = self.settings.ceiling_dbtp, self.settings.limit
 
-    def _why_not(self, report: LoudnessReport) -> str:  # noqa: ARG002  never
-        return ""
+    def _why_not(self, report: LoudnessReport) -> str:  # noqa: ARG002  that of the album
+        return self.settings.reason
 
     def _gain_to_target(self, report: LoudnessReport) -> float:  # noqa: ARG002  of all
         return self.settings.gain_db

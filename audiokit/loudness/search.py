@@ -7,12 +7,13 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TypeVar
 
+from audiokit.loudness.gain import MAX_GAIN_DB
 from audiokit.loudness.leveler import Leveler
 from audiokit.loudness.limiter import LimiterSettings
 from audiokit.loudness.meter import LoudnessReport
 from audiokit.stage import Fact, Processor, TwoPass
 
-__all__ = ["LevelSearch"]
+__all__ = ["NOTHING_THERE", "LevelSearch"]
 
 # What the result may be off the target; other meters than ours differ by hundredths.
 _TOLERANCE_DB = 0.07
@@ -26,6 +27,9 @@ _SAFE_ROOM_DB = 1.0
 # A limiter takes back part of every gain; less than the second is no way to go on.
 _LEAST_SLOPE, _EXHAUSTED_SLOPE = 0.1, 0.05
 _SOUND_STEP_DB = 1.0
+
+NOTHING_THERE = ("silence", "no_speech")
+"""Why a stream stays as it is."""
 
 Report = TypeVar("Report")
 
@@ -59,7 +63,7 @@ class LevelSearch(TwoPass[Report]):
     missing, divided by how much of the last correction arrived, and what an encoder adds to
     the peaks is taken off beforehand.
 
-    Subclasses set these, but for the last, before anything is built.
+    Subclasses set these, but for `gain_db`, before anything is built.
 
     Attributes:
         target: In the unit of the level.
@@ -74,6 +78,11 @@ class LevelSearch(TwoPass[Report]):
     ceiling_dbtp: float | None
     limit: bool
     max_gain_db: float
+
+    @property
+    def reason(self) -> str:
+        """Why the last try is not what was asked for; empty where it is."""
+        return str(self._leveler.facts()["reason"] or "")
 
     @abstractmethod
     def _level(self, report: Report) -> float | None:
@@ -106,16 +115,16 @@ class LevelSearch(TwoPass[Report]):
 
     def build(self, report: Report) -> Processor:
         self._before = report
-        self._reason = self._why_not(report)
+        self._kind = self._reason = self._why_not(report)
         self._held_dbtp = self.ceiling_dbtp
         self._tries: list[_Try] = []
         self._n_tries = 0
-        gain_db = 0.0 if self._reason == "silence" else self._gain_to_target(report)
+        gain_db = 0.0 if self._kind in NOTHING_THERE else self._gain_to_target(report)
         limiter = self._limiter_for(gain_db)
         return self._try(gain_db if limiter is None else self._gain_behind(limiter, gain_db))
 
     def correct(self, outcome: Report) -> Processor | None:
-        if self._reason == "silence" or self._n_tries == _MOST_TRIES:
+        if self._kind in NOTHING_THERE or self._n_tries == _MOST_TRIES:
             return None
         missing_db, excess_db = self._missing_db(outcome), self._excess_db(outcome)
         self._tries.append(_Try(self.gain_db, self._held_dbtp, missing_db, excess_db))
@@ -129,9 +138,11 @@ class LevelSearch(TwoPass[Report]):
     def _missing_db(self, outcome: Report) -> float:
         """Return how far below the target the result is; 0 where the target is given up."""
         level = self._level(outcome)
-        if level is None or self._reason in ("max_gain", "ceiling"):
+        if level is None:
             return 0.0
-        return self.target - level
+        missing_db = self.target - level
+        # What stopped short of the target may be too soft, and not too loud.
+        return min(missing_db, 0.0) if self._reason in ("max_gain", "ceiling") else missing_db
 
     def _excess_db(self, outcome: Report) -> float:
         """Return by how much the result passes the ceiling; 0 or less where it does not."""
@@ -171,31 +182,35 @@ class LevelSearch(TwoPass[Report]):
     def _best(self) -> Processor | None:
         """Return the best try again, as the last; None where it was the last."""
         best = min(self._tries, key=_Try.rank)
-        if abs(best.missing_db) > _TOLERANCE_DB or best.excess_db > 0.0:
-            self._reason = self._reason or "not_reached"
+        missed = abs(best.missing_db) > _TOLERANCE_DB or best.excess_db > 0.0
         if best is self._tries[-1] and best.excess_db <= 0.0:
-            self._leveler.note("reason", self._reason or None)
+            if missed and not self._reason:
+                self._leveler.note("reason", "not_reached")
             return None
         self._held_dbtp = best.held_dbtp
         if best.held_dbtp is not None and best.excess_db > 0.0:
             self._held_dbtp = max(best.held_dbtp - best.excess_db - _SAFE_ROOM_DB, -60.0)
         self._n_tries = _MOST_TRIES - 1
-        return self._try(best.gain_db)
+        processor = self._try(best.gain_db)
+        if missed and not self._reason:
+            self._leveler.note("reason", "not_reached")
+        return processor
 
     def _try(self, gain_db: float) -> Processor:
         """Return the gain within its bounds, with what keeps its peaks below the ceiling."""
         # What `Gain` takes: nothing real needs less.
-        gain_db = max(gain_db, -120.0)
+        gain_db = max(gain_db, -MAX_GAIN_DB)
+        self._reason = self._kind
         if gain_db > self.max_gain_db:
             gain_db, self._reason = self.max_gain_db, "max_gain"
         room_db, limiter = self._room_db(), self._limiter_for(gain_db)
-        if limiter is None and gain_db > room_db:
-            gain_db, self._reason = max(room_db, -120.0), "ceiling"
+        if limiter is None and gain_db > room_db and self._kind not in NOTHING_THERE:
+            gain_db, self._reason = max(room_db, -MAX_GAIN_DB), "ceiling"
         self.gain_db, self._has_limiter = gain_db, limiter is not None
         self._n_tries += 1
         mode = "limited" if limiter else "linear" if gain_db else "unchanged"
         noted = {"mode": mode, "reason": self._reason or None, **self._noted(self._before)}
-        noted["tries"] = max(len(self._tries) + 1, 1)
+        noted["tries"] = len(self._tries) + 1
         self._leveler = Leveler(self.fmt, gain_db, limiter=limiter, noted=noted)
         return self._leveler
 
@@ -209,5 +224,7 @@ class LevelSearch(TwoPass[Report]):
     def _limiter_for(self, gain_db: float) -> LimiterSettings | None:
         """Return the limiter that a gain asks for; None where it needs, or may have, none."""
         if not self.limit or self._held_dbtp is None or gain_db <= self._room_db():
+            return None
+        if self._kind in NOTHING_THERE:
             return None
         return LimiterSettings(ceiling_dbtp=self._held_dbtp)

@@ -74,11 +74,13 @@ class AlbumSettings:
         gain_db: The gain that all share, in dB; -120 to 120.
         ceiling_dbtp: Highest true peak of the output, in dBTP; -60 to 0, or None for none.
         limit: See `LoudnessSettings`.
+        reason: Why the album does not reach its target, for the row; empty where it does.
     """
 
     gain_db: float = 0.0
     ceiling_dbtp: float | None = -1.0
     limit: bool = True
+    reason: str = ""
 
     def __post_init__(self) -> None:
         if not abs(self.gain_db) <= 120.0:

@@ -119,10 +119,10 @@ def test_what_is_beyond_full_scale_is_counted_and_told(tmp_path, audiokit):
     soundfile.write(tmp_path / "loud.wav", loud, 8000, subtype="FLOAT")
     done = audiokit("convert", "loud.wav", "-o", "a.flac", "--json")
     row = rows_of(done)[0]
-    assert row["clipped_samples"] == 6
+    assert row["out_clipped_samples"] == 6
     assert row["warnings"] == ["samples beyond full scale were clipped"]
     done = audiokit("convert", "loud.wav", "-o", "b.wav", "--bit-depth", "float", "--json")
-    assert (rows_of(done)[0]["clipped_samples"], rows_of(done)[0]["warnings"]) == (0, [])
+    assert (rows_of(done)[0]["out_clipped_samples"], rows_of(done)[0]["warnings"]) == (0, [])
 
 
 def test_a_pipe_becomes_another_kind_of_file(take, audiokit):

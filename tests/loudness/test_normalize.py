@@ -216,7 +216,7 @@ def test_what_an_encoder_takes_and_adds_is_made_up_for(level_db, peak_db, target
     _, heard, facts = settled(
         LoudnessNormalizer(FMT, settings), speechlike(FMT, 2.0), as_encoded(level_db, peak_db)
     )
-    assert heard.integrated_lufs == pytest.approx(target_lufs, abs=0.05)
+    assert heard.integrated_lufs == pytest.approx(target_lufs, abs=0.07)
     assert heard.true_peak_dbtp <= -1.0
     assert (facts["mode"], facts["reason"]) == (mode, None)
     assert 2 <= facts["tries"] <= 8
@@ -231,7 +231,7 @@ def test_peaks_that_an_encoder_adds_bring_the_limiter_in_where_one_gain_seemed_e
     _, heard, facts = settled(normalizer, block, as_encoded(0.0, 2.0))
     assert facts["mode"] == "limited"
     assert heard.true_peak_dbtp <= -1.0
-    assert heard.integrated_lufs == pytest.approx(room_lu, abs=0.05)
+    assert heard.integrated_lufs == pytest.approx(room_lu, abs=0.07)
 
 
 def test_without_the_limiter_added_peaks_lower_the_gain():
@@ -264,7 +264,7 @@ def test_an_encoder_need_not_add_the_same_each_time(seed):
     settings = LoudnessSettings(target_lufs=-14.0)
     block = speechlike(FMT, 2.0)
     _, heard, facts = settled(LoudnessNormalizer(FMT, settings), block, adding(peaks_db))
-    assert heard.integrated_lufs == pytest.approx(-14.0, abs=0.05)
+    assert heard.integrated_lufs == pytest.approx(-14.0, abs=0.07)
     assert heard.true_peak_dbtp <= -1.0
     assert facts["reason"] is None
 
@@ -361,7 +361,7 @@ def test_the_target_is_met_or_the_facts_say_why_not(
     assert facts["gain_db"] <= max_gain_db + 0.005
     assert limit or facts["mode"] != "limited"
     if facts["reason"] is None:
-        assert heard.integrated_lufs == pytest.approx(target_lufs, abs=0.05)
+        assert heard.integrated_lufs == pytest.approx(target_lufs, abs=0.07)
     else:
         assert facts["reason"] in {"max_gain", "ceiling", "not_reached"}
         assert heard.integrated_lufs < target_lufs + 0.05
@@ -378,3 +378,23 @@ def test_the_cutting_of_the_stream_changes_no_bit_of_the_result(level_db, cuts):
         processor = normalizer.build(measure(normalizer.new_meter(fmt), blocks))
         results.append(render(processor, blocks))
     np.testing.assert_array_equal(*results)
+
+
+def test_a_recording_after_a_hard_one_is_searched_for_anew():
+    settings = LoudnessSettings(target_lufs=-14.0)
+    reused = LoudnessNormalizer(FMT, settings)
+    settled(reused, click(FMT))
+    _, heard, facts = settled(reused, speechlike(FMT, 2.0))
+    _, fresh, fresh_facts = settled(LoudnessNormalizer(FMT, settings), speechlike(FMT, 2.0))
+    assert facts == fresh_facts
+    assert heard == fresh
+
+
+@pytest.mark.parametrize("max_gain_db", [4.0, 6.0])
+def test_a_capped_gain_may_be_too_soft_and_never_too_loud(max_gain_db):
+    settings = LoudnessSettings(target_lufs=-14.0, max_gain_db=max_gain_db)
+    # An encoder that makes it louder than any gain allowed would.
+    _, heard, _ = settled(
+        LoudnessNormalizer(FMT, settings), speechlike(FMT, 2.0), as_encoded(6.0, 0.0)
+    )
+    assert heard.integrated_lufs <= -14.0 + 0.07

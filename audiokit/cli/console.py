@@ -115,7 +115,8 @@ def _emit_table(rows: Iterable[Row], shown: Sequence[str]) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    # More than two decimals are for programs, which have other formats.
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 def _columns(rows: list[dict[str, Any]]) -> list[str]:

@@ -10,6 +10,7 @@ import typer
 
 from audiokit.cli.options import BatchOptions, RowOptions, Sources, command
 from audiokit.cli.run import prepare_report, run_folder
+from audiokit.cli.tables import columns_of
 from audiokit.errors import MissingExtraError
 
 EXAMPLES = (
@@ -45,4 +46,10 @@ def info(
     raw = parse_raw_format(batch.raw_format) if batch.raw_format else None
     job = InspectJob(with_loudness=loudness, out=plot, raw=raw)
     run = prepare_report(sources, job, batch=batch, pictures=plot)
-    run_folder(run, command="info", batch=batch, output=output)
+    run_folder(
+        run,
+        command="info",
+        columns=columns_of("levels" if loudness else "info"),
+        batch=batch,
+        output=output,
+    )

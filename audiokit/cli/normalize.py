@@ -23,6 +23,9 @@ from audiokit.settings import suggestion
 if TYPE_CHECKING:
     from audiokit.recipe import Recipe
 
+# Where a value may come from, the strongest first.
+_RANKS = {"COMMANDLINE": 0, "ENVIRONMENT": 1, "DEFAULT_MAP": 2}
+
 EXAMPLES = (
     "audiokit normalize takes/ -o level/",
     "audiokit normalize a.wav -o b.wav --target-lufs podcast",
@@ -35,6 +38,7 @@ EXAMPLES = (
 
 @command
 def normalize(
+    context: typer.Context,
     sources: Sources,
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="Folder, file, or - for stdout.")
@@ -84,12 +88,13 @@ def normalize(
     and the row says so. The result is within 0.1 LU of the target.
     """
     stage = _level_stage(
+        context,
         {
-            "loudness": ("target_lufs", None if target_lufs == "ebu" else target_lufs),
+            "loudness": ("target_lufs", target_lufs),
             "active_level": ("target_active_dbov", target_active_dbov),
             "rms": ("rms_dbfs", rms_dbfs),
             "peak": ("peak_dbfs", peak_dbfs),
-        }
+        },
     )
     held = {"ceiling_dbtp": ceiling_dbtp, "limit": limit, "max_gain_db": max_gain_db}
     if stage["use"] == "peak":
@@ -118,15 +123,24 @@ def _refuse_beside_peak(held: dict[str, Any]) -> None:
             raise SettingError(name, held[name], "nothing of it beside --peak-dbfs")
 
 
-def _level_stage(targets: dict[str, tuple[str, Any]]) -> dict[str, Any]:
-    """Return the stage of the one target that was given; the loudness of EBU R 128 if none."""
-    given = {use: named for use, named in targets.items() if named[1] is not None}
+def _level_stage(context: typer.Context, targets: dict[str, tuple[str, Any]]) -> dict[str, Any]:
+    """Return the stage of the one target that was given; the loudness of EBU R 128 if none.
+
+    A flag beats the environment, and that beats audiokit.toml, another target's too.
+    """
+    ranked: dict[int, list[str]] = {}
+    for use, (name, _) in targets.items():
+        source = context.get_parameter_source(name)
+        rank = _RANKS.get("" if source is None else source.name)
+        if rank is not None:
+            ranked.setdefault(rank, []).append(use)
+    given = ranked[min(ranked)] if ranked else ["loudness"]
     if len(given) > 1:
-        (_, (first, value)), (_, (second, _)) = list(given.items())[:2]
+        (name, value), (second, _) = (targets[use] for use in given[:2])
         flag = f"--{second.replace('_', '-')}"
-        raise SettingError(first, value, f"no {flag} beside it", "Choose one.")
-    use, (name, value) = next(iter(given.items()), ("loudness", ("target_lufs", "ebu")))
-    return {"use": use, name: _lufs(value) if use == "loudness" else value}
+        raise SettingError(name, value, f"no {flag} beside it", "Choose one.")
+    name, value = targets[given[0]]
+    return {"use": given[0], name: _lufs(value) if given[0] == "loudness" else value}
 
 
 def _lufs(text: str) -> float:

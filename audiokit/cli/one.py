@@ -75,9 +75,7 @@ def run_one(
         rows = [{"source": sources[0], "audio": out}]
         emit_rows(rows, output, schema=f"audiokit.{command}/1")
         return
-    target: Path | BinaryIO | None = None
-    if out is not None:
-        target = sys.stdout.buffer if out == "-" else Path(out)
+    target = _target(out)
     source: str | BinaryIO = sys.stdin.buffer if sources[0] == "-" else sources[0]
     with tempfile.TemporaryDirectory(prefix="audiokit-") as scratch:
         task = ProcessTask(
@@ -111,6 +109,18 @@ def run_one(
         say(f"{task.name}: {warning}", output)
     if out is not None:
         say(_sentence(out, row), output)
+
+
+def _target(out: str | None) -> Path | BinaryIO | None:
+    """Return where the audio goes; what a killed run had begun there is removed."""
+    from audiokit.files.atomic import remove_parts
+
+    if out is None:
+        return None
+    if out == "-":
+        return sys.stdout.buffer
+    remove_parts(Path(out))
+    return Path(out)
 
 
 def _sentence(out: str, row: Row) -> str:

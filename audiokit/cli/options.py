@@ -6,12 +6,15 @@ unfolds the group into single options for Typer and folds the values again.
 
 from __future__ import annotations
 
+import _thread
 import dataclasses
+import errno
 import functools
 import inspect
 import logging
 import os
 import sys
+import threading
 import typing
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -87,13 +90,19 @@ class BatchOptions:
     timeout_s: Annotated[
         float,
         _option(
-            "--timeout-s", panel=_BATCH, help_text="Seconds a file may take; 0: no end.", min=0
+            "--timeout-s",
+            panel=_BATCH,
+            help_text="Seconds a file of a folder may take; 0: no end.",
+            min=0,
         ),
     ] = 3600.0
     memory_mb: Annotated[
         int,
         _option(
-            "--memory-mb", panel=_BATCH, help_text="Megabytes a file may take; 0: no cap.", min=0
+            "--memory-mb",
+            panel=_BATCH,
+            help_text="Megabytes a file of a folder may take; 0: no cap.",
+            min=0,
         ),
     ] = 2000
     retries: Annotated[
@@ -186,6 +195,7 @@ def _unfolded(kind: type[Any]) -> list[inspect.Parameter]:
 
 
 def _run_to_exit_code(call: Callable[[], None], *, debug: bool) -> None:
+    sys.unraisablehook = lost = _LostInterrupts()
     try:
         call()
         sys.stdout.flush()
@@ -196,11 +206,40 @@ def _run_to_exit_code(call: Callable[[], None], *, debug: bool) -> None:
         # The reader has what it wanted; Python must not complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit from None
+    except OSError as error:
+        if debug or error.errno != errno.ENOSPC:
+            raise
+        # Whoever writes a file says which; what is left is what the shell opened.
+        sys.stderr.write("audiokit: stdout: no space is left on the device. Free some.\n")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
     except AudiokitError as error:
+        if lost.any:
+            sys.stderr.write("audiokit: interrupted.\n")
+            raise typer.Exit(InterruptedRunError.exit_code) from None
         if debug:
             raise
         sys.stderr.write(f"audiokit: {error}\n")
         raise typer.Exit(error.exit_code) from None
+
+
+class _LostInterrupts:
+    """Repeats a Ctrl-C that fell into a callback from C, which would be the end of it.
+
+    Attributes:
+        any: Whether one did: what failed since, failed because of it.
+    """
+
+    any = False
+
+    def __call__(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """Take what Python could not raise: a `sys.unraisablehook`."""
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            sys.__unraisablehook__(unraisable)
+            return
+        self.any = True
+        # Not at once: the callback is still running.
+        threading.Timer(0.02, _thread.interrupt_main).start()
 
 
 def _configure_logging(output: OutputOptions) -> None:

@@ -85,7 +85,12 @@ def run_recipe(
     if list(sources) == ["-"] or out == "-" or is_one_file(sources, out):
         run_one(sources, recipe, out=out, command=command, batch=batch, output=output)
         return
+    if out is not None and not recipe.writes:
+        expected = "a recipe with a table to write, such as [write.audio]"
+        raise SettingError("recipe", recipe.name, expected)
     if out is not None and is_file_name(out):
+        # Where nothing is found, that is the fault to tell.
+        next(_find(sources, batch, None), None)
         raise SettingError("out", out, "a folder for more than one source")
     from audiokit.batch.folder import FolderRun
     from audiokit.files.raw import parse_raw_format
@@ -165,13 +170,19 @@ def report_rows(
 
 
 def run_folder(
-    run: FolderRun, *, command: str, batch: BatchOptions, output: OutputOptions
+    run: FolderRun,
+    *,
+    command: str,
+    batch: BatchOptions,
+    output: OutputOptions,
+    columns: Sequence[str] = (),
 ) -> None:
     """Run a prepared run, with progress, rows and a closing summary.
 
     Args:
         run: What to run.
         command: The command's name.
+        columns: What a table shows, where that is not what the command always shows.
         batch: How the run goes.
         output: How it reports.
     """
@@ -188,7 +199,7 @@ def run_folder(
             output,
             schema=schema,
             summary=run.tally.to_row,
-            columns=columns_of(command),
+            columns=columns or columns_of(command),
         )
     else:
         for _ in rows:

@@ -10,6 +10,10 @@ _TABLES = {
         *("source", "container", "codec", "sample_rate", "channels", "bit_depth", "duration_s"),
         *("integrated_lufs", "range_lu", "true_peak_dbtp", "error"),
     ),
+    "levels": (
+        *("source", "duration_s", "integrated_lufs", "range_lu", "true_peak_dbtp"),
+        *("active_level_dbov", "error"),
+    ),
     "measure": (
         *("source", "integrated_lufs", "range_lu", "true_peak_dbtp", "active_level_dbov"),
         *("loudness_gain_db", "loudness_mode", "active_level_gain_db", "active_level_mode"),

@@ -55,7 +55,9 @@ def place_of(path: str) -> str:
 
 
 def _paths(lines: Iterable[str], name: str, *, folder: Path | None) -> Iterator[str]:
-    for number, line in enumerate(lines, start=1):
+    # NUL ends a path where `find -print0` wrote it.
+    ended = (part for line in lines for part in line.split("\0"))
+    for number, line in enumerate(ended, start=1):
         text = line.rstrip("\r\n")
         if not text.strip():
             continue

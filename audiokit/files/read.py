@@ -27,9 +27,14 @@ from audiokit.files.cover import Cover
 from audiokit.files.cover_reader import read_cover
 from audiokit.files.info import AudioInfo, Decoder, believable_format
 from audiokit.files.raw import RawFormat, open_raw, parse_raw_format
-from audiokit.files.sniff import container_of_bytes, is_mpeg_audio, wav_format_of
+from audiokit.files.sniff import (
+    container_of_bytes,
+    is_mpeg_audio,
+    must_go_back,
+    wav_format_of,
+)
 from audiokit.files.soundfile_reader import open_with_soundfile
-from audiokit.files.source import ByteSource, open_source
+from audiokit.files.source import ByteSource, held, open_source
 from audiokit.stage import MAX_MAGNITUDE, Block, StreamFormat
 
 __all__ = ["AudioInfo", "AudioReader", "RawFormat", "open_audio", "parse_raw_format"]
@@ -124,7 +129,8 @@ def open_audio(source: str | Path | BinaryIO, *, raw: RawFormat | None = None) -
 
     Args:
         source: A path, an fsspec URL, or a binary file object, which may be a pipe and
-            stays the caller's to close.
+            stays the caller's to close. WAV, AU and headerless samples are decoded as they
+            come through a pipe; any other container is read to its end first.
         raw: What the bytes are, where they have no header.
 
     Raises:
@@ -137,6 +143,10 @@ def open_audio(source: str | Path | BinaryIO, *, raw: RawFormat | None = None) -
     with ExitStack() as stack:
         opened = open_source(source)
         stack.callback(opened.close)
+        if raw is None and not opened.is_seekable and must_go_back(opened.head):
+            # As a file would be decoded: the same samples, in length and place.
+            opened = held(opened)
+            stack.callback(opened.close)
         reader = AudioReader(opened, _decoder_for(opened, raw))
         # From here on the reader closes it.
         stack.pop_all()

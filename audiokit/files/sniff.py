@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-__all__ = ["container_of_bytes", "is_mpeg_audio", "wav_format_of"]
+__all__ = ["container_of_bytes", "is_mpeg_audio", "must_go_back", "wav_claim_of", "wav_format_of"]
 
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"RIFF", "WAV"),
@@ -31,6 +31,9 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 )
 
 
+_OPEN_SIZE = 0x7FFFF000
+
+
 def container_of_bytes(head: bytes) -> str | None:
     """Return the container that the first bytes announce, or None."""
     for offset, magic, name in _MAGIC:
@@ -48,6 +51,29 @@ def is_mpeg_audio(head: bytes) -> bool:
     if head[:3] == b"ID3":
         return True
     return len(head) > 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0
+
+
+def must_go_back(head: bytes) -> bool:
+    """Return whether a container can be decoded well only by who can go back in it.
+
+    Its length, its delay, or even where its samples are, may stand at its end.
+    """
+    return container_of_bytes(head) not in (None, "WAV", "AU")
+
+
+def wav_claim_of(head: bytes) -> int | None:
+    """Return how many samples a WAV's header says there are; None where it does not know.
+
+    Who writes to a pipe leaves the size open: all bits set, or nearly so.
+    """
+    place, fmt = head.find(b"data", 12), head.find(b"fmt ", 12)
+    if head[:4] != b"RIFF" or not 0 < fmt < place or len(head) < place + 8:
+        return None
+    (data_bytes,) = struct.unpack_from("<I", head, place + 4)
+    (frame_bytes,) = struct.unpack_from("<H", head, fmt + 20)
+    if not frame_bytes or not 0 < data_bytes < _OPEN_SIZE:
+        return None
+    return int(data_bytes // frame_bytes)
 
 
 def wav_format_of(head: bytes) -> tuple[int, int] | None:

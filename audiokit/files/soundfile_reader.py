@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from audiokit.errors import CorruptError, EmptyError, FormatError
 from audiokit.files.info import AudioInfo, Decoder, believable_format
+from audiokit.files.sniff import wav_claim_of
 from audiokit.files.source import ByteSource
 from audiokit.files.tags import clean_tags, has_damage
 from audiokit.stage import Block
@@ -53,7 +54,7 @@ def open_with_soundfile(source: ByteSource) -> Decoder | None:
         codec=file.subtype.lower(),
         sample_rate=fmt.sample_rate,
         channels=fmt.channels,
-        n_samples=file.frames if 0 <= file.frames < _LENGTH_UNKNOWN else None,
+        n_samples=_claimed_samples(source, file),
         bit_depth=_BIT_DEPTHS.get(file.subtype),
         bitrate_bps=_bitrate_bps(source, file),
         tags=clean_tags(metadata),
@@ -87,6 +88,14 @@ def _open(source: ByteSource) -> Any:
     except (ValueError, RuntimeError) as error:
         # soundfile passes a few absurd headers on to code of its own, which trips.
         raise CorruptError(source.path, "header is damaged", "Export the file again") from error
+
+
+def _claimed_samples(source: ByteSource, file: Any) -> int | None:
+    """Return what the header says; libsndfile itself believes the size of the file."""
+    if not 0 <= file.frames < _LENGTH_UNKNOWN:
+        return None
+    claimed = wav_claim_of(source.head) if file.subtype.startswith("PCM") else None
+    return int(file.frames) if claimed is None else claimed
 
 
 def _bitrate_bps(source: ByteSource, file: Any) -> int | None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from audiokit.errors import EmptyError, UnreadableError
+from audiokit.errors import EmptyError, UnreadableError, item_error_from_os
 from audiokit.files.remote import is_url, open_remote
 
-__all__ = ["ByteSource", "open_source"]
+__all__ = ["ByteSource", "held", "open_source"]
 
 _HEAD_BYTES = 4096
+_PIECE_BYTES = 1 << 20
 
 
 class ByteSource:
@@ -27,11 +29,15 @@ class ByteSource:
         stream: Opened for reading.
         path: How the user named it.
         is_ours: Whether `close` closes the stream.
+        is_named: Whether `path` opens the same bytes again.
     """
 
-    def __init__(self, stream: BinaryIO, path: str, *, is_ours: bool) -> None:
+    def __init__(
+        self, stream: BinaryIO, path: str, *, is_ours: bool, is_named: bool = True
+    ) -> None:
         self.path = path
         self._stream, self._is_ours = stream, is_ours
+        self._can_open_again = is_ours and is_named
         self.is_seekable = stream.seekable()
         self._start = stream.tell() if self.is_seekable else 0
         self.head = self._read_head()
@@ -66,7 +72,7 @@ class ByteSource:
         """
         if not self.is_seekable:
             yield None
-        elif self._is_ours:
+        elif self._can_open_again:
             # A decoder may hold the descriptor; it has a position of its own.
             again = open_source(self.path)
             try:
@@ -140,6 +146,29 @@ def open_source(source: str | Path | BinaryIO) -> ByteSource:
         found.close()
         raise EmptyError(found.path, "is empty (0 bytes)", "Fetch or export the file again")
     return found
+
+
+def held(source: ByteSource) -> ByteSource:
+    """Return what a pipe carries, all of it, in a file that can go back.
+
+    The file has no name, so nothing is left behind even by a killed process.
+
+    Args:
+        source: One that cannot go back, from its start.
+
+    Raises:
+        ResourceError: The disk is full, or the pipe broke.
+    """
+    file: Any = tempfile.TemporaryFile()  # noqa: SIM115  the source closes it
+    try:
+        while piece := source.read(_PIECE_BYTES):
+            file.write(piece)
+        file.flush()
+    except OSError as error:
+        file.close()
+        raise item_error_from_os(error, tempfile.gettempdir()) from error
+    file.seek(0)
+    return ByteSource(file, source.path, is_ours=True, is_named=False)
 
 
 def _from_stream(stream: BinaryIO, path: str, *, is_ours: bool) -> ByteSource:

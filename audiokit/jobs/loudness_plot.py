@@ -56,8 +56,9 @@ def draw_loudness(target: Path, trace: LoudnessTrace, report: LevelsReport, *, t
     axes.set_xlabel(unit)
     axes.set_ylabel("LUFS")
     axes.grid(visible=True, linewidth=0.4, alpha=0.6)
-    # A name may hold what matplotlib takes for mathematics.
-    axes.set_title(title, loc="left", fontsize=11, parse_math=False)
+    # A name may hold what is no text, and what matplotlib takes for mathematics.
+    readable = title.encode("utf-8", "backslashreplace").decode()
+    axes.set_title(readable, loc="left", fontsize=11, parse_math=False)
     axes.set_title(_summary(report), loc="right", fontsize=9)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower right", fontsize=8, ncols=4, framealpha=0.9)

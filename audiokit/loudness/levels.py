@@ -32,8 +32,12 @@ class LevelsReport:
         )
 
     def to_row(self) -> dict[str, Any]:
-        """Return all levels under their Python names."""
-        return self.loudness.to_row() | self.speech.to_row()
+        """Return all levels under their Python names, to a hundredth of a unit.
+
+        The offset is a fraction of full scale, and keeps six decimals.
+        """
+        row = self.loudness.to_row() | self.speech.to_row()
+        return {name: _rounded(name, value) for name, value in row.items()}
 
 
 class LevelsMeter(Meter[LevelsReport]):
@@ -65,3 +69,9 @@ class LevelsMeter(Meter[LevelsReport]):
     def trace(self) -> LoudnessTrace:
         """Return the loudness over time so far."""
         return self._loudness.trace()
+
+
+def _rounded(name: str, value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return round(value, 6 if name in ("dc", "duration_s") else 2)

@@ -28,6 +28,9 @@ _SAFE_ROOM_DB = 1.0
 _LEAST_SLOPE, _EXHAUSTED_SLOPE = 0.1, 0.05
 _SOUND_STEP_DB = 1.0
 
+# What keeps a gain from going further may leave it too soft, and not too loud.
+_STOPPED_SHORT = ("max_gain", "ceiling")
+
 NOTHING_THERE = ("silence", "no_speech")
 """Why a stream stays as it is."""
 
@@ -51,8 +54,8 @@ class _Try:
     excess_db: float
 
     def rank(self) -> tuple[bool, float, float]:
-        """Order tries: below the ceiling, to a tenth of a decibel of the target, least gain."""
-        return self.excess_db > 0.0, round(10.0 * abs(self.missing_db)), self.gain_db
+        """Order tries: below the ceiling, to a quarter decibel of the target, least gain."""
+        return self.excess_db > 0.0, round(4.0 * abs(self.missing_db)), self.gain_db
 
 
 class LevelSearch(TwoPass[Report]):
@@ -130,19 +133,17 @@ class LevelSearch(TwoPass[Report]):
         self._tries.append(_Try(self.gain_db, self._held_dbtp, missing_db, excess_db))
         if excess_db <= 0.0 and abs(missing_db) <= _TOLERANCE_DB:
             return None
+        if excess_db <= 0.0 and missing_db > 0.0 and self._reason in _STOPPED_SHORT:
+            return self._best()
         if self._n_tries == _MOST_TRIES - 1 or self._is_exhausted():
             return self._best()
         self._move_ceiling(missing_db, excess_db)
         return self._try(self._corrected(missing_db))
 
     def _missing_db(self, outcome: Report) -> float:
-        """Return how far below the target the result is; 0 where the target is given up."""
+        """Return how far below the target the result is; 0 where it has no level."""
         level = self._level(outcome)
-        if level is None:
-            return 0.0
-        missing_db = self.target - level
-        # What stopped short of the target may be too soft, and not too loud.
-        return min(missing_db, 0.0) if self._reason in ("max_gain", "ceiling") else missing_db
+        return 0.0 if level is None else self.target - level
 
     def _excess_db(self, outcome: Report) -> float:
         """Return by how much the result passes the ceiling; 0 or less where it does not."""

@@ -158,13 +158,17 @@ class ActiveLevelMeter(Meter[ActiveLevelReport]):
     def update(self, block: Block) -> None:
         self._n_samples += len(block)
         values = block.ravel()
-        for start in range(0, len(values), _MAX_WEIGHED_VALUES):
-            part = values[start : start + _MAX_WEIGHED_VALUES]
-            self._n_held += len(part)
-            if self._n_held < max(_MIN_WEIGHED_VALUES, self._tile_values):
-                self._held.append(part.copy())
-            else:
-                self._weigh_tiles(np.concatenate([*self._held, part]))
+        if self._n_held + len(values) < max(_MIN_WEIGHED_VALUES, self._tile_values):
+            self._held.append(values.copy())
+            self._n_held += len(values)
+            return
+        # Only the tile that is begun is copied; the others are weighed where they lie.
+        start = -self._n_held % self._tile_values
+        if self._n_held:
+            self._weigh_tiles(np.concatenate([*self._held, values[:start]]))
+        step = max(1, _MAX_WEIGHED_VALUES // self._tile_values) * self._tile_values
+        for place in range(start, len(values), step):
+            self._weigh_tiles(values[place : place + step])
             if self._n_new_rows >= _FOLLOWED_ROWS:
                 self._follow()
 

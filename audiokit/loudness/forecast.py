@@ -20,6 +20,7 @@ _MAX_STEPS = 1 << 17
 _NOTHING = 1e-30
 _MAX_SOLVING_STEPS = 20
 _SAME_LU = 0.005
+_NEARLY_LU = 0.25
 # So little of a decibel of gain arrives behind a limiter that has nothing left to give.
 _LEAST_SLOPE = 0.05
 
@@ -75,10 +76,18 @@ class LevelSketch:
             if before is not None and gain_db != before[0]:
                 slope = (reached_lufs - before[1]) / (gain_db - before[0])
                 if slope < _LEAST_SLOPE:
-                    # More would be limited and not be heard.
-                    return before[0]
+                    return self._least_gain(limiter, *before)
             before = gain_db, reached_lufs
             gain_db += (target_lufs - reached_lufs) / min(slope, 1.0)
+        return gain_db
+
+    def _least_gain(self, limiter: LimiterSettings, gain_db: float, reached_lufs: float) -> float:
+        """Return the least gain that is about as loud: more is limited and not heard."""
+        for _ in range(_MAX_SOLVING_STEPS):
+            softer_lufs = self.limited_lufs(gain_db - 1.0, limiter)
+            if softer_lufs is None or softer_lufs < reached_lufs - _NEARLY_LU:
+                break
+            gain_db -= 1.0
         return gain_db
 
     def _integrated_lufs(self, powers: Values) -> float | None:

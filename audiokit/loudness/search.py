@@ -27,6 +27,7 @@ _SAFE_ROOM_DB = 1.0
 # A limiter takes back part of every gain; less than the second is no way to go on.
 _LEAST_SLOPE, _EXHAUSTED_SLOPE = 0.1, 0.05
 _SOUND_STEP_DB = 1.0
+_SAME_DB = 0.005
 
 # What keeps a gain from going further may leave it too soft, and not too loud.
 _STOPPED_SHORT = ("max_gain", "ceiling")
@@ -138,7 +139,17 @@ class LevelSearch(TwoPass[Report]):
         if self._n_tries == _MOST_TRIES - 1 or self._is_exhausted():
             return self._best()
         self._move_ceiling(missing_db, excess_db)
-        return self._try(self._corrected(missing_db))
+        for gain_db in (self._corrected(missing_db), self.gain_db + missing_db):
+            if not self._was_tried(gain_db):
+                return self._try(gain_db)
+        return self._best()
+
+    def _was_tried(self, gain_db: float) -> bool:
+        """Return whether a gain below this ceiling would give what is known already."""
+        return any(
+            abs(each.gain_db - gain_db) < _SAME_DB and each.held_dbtp == self._held_dbtp
+            for each in self._tries
+        )
 
     def _missing_db(self, outcome: Report) -> float:
         """Return how far below the target the result is; 0 where it has no level."""

@@ -28,6 +28,12 @@ _SAFE_ROOM_DB = 1.0
 _LEAST_SLOPE, _EXHAUSTED_SLOPE = 0.1, 0.05
 _SOUND_STEP_DB = 1.0
 _SAME_DB = 0.005
+# An encoder's own whims are larger than what a smaller step would show.
+_TELLING_STEP_DB = 0.5
+# Results further off than so are all alike, but for the damage.
+_FAR_DB = 0.25
+# What is promised; between this and the tolerance lie the encoder's whims.
+_PROMISED_DB = 0.1
 
 # What keeps a gain from going further may leave it too soft, and not too loud.
 _STOPPED_SHORT = ("max_gain", "ceiling")
@@ -55,8 +61,10 @@ class _Try:
     excess_db: float
 
     def rank(self) -> tuple[bool, float, float]:
-        """Order tries: below the ceiling, to a quarter decibel of the target, least gain."""
-        return self.excess_db > 0.0, round(4.0 * abs(self.missing_db)), self.gain_db
+        """Order tries: below the ceiling, near the target, by least gain where it is far."""
+        missed_db = abs(self.missing_db)
+        near_db = missed_db if missed_db < _FAR_DB else round(missed_db / _FAR_DB) * _FAR_DB
+        return self.excess_db > 0.0, near_db, self.gain_db
 
 
 class LevelSearch(TwoPass[Report]):
@@ -180,7 +188,7 @@ class LevelSearch(TwoPass[Report]):
         earlier, later = self._tries[-2:]
         step_db = later.gain_db - earlier.gain_db
         # Below another ceiling the same gain gives another level.
-        if earlier.held_dbtp != later.held_dbtp or abs(step_db) < 1e-6:
+        if earlier.held_dbtp != later.held_dbtp or abs(step_db) < _TELLING_STEP_DB:
             return 1.0
         return (earlier.missing_db - later.missing_db) / step_db
 
@@ -189,12 +197,13 @@ class LevelSearch(TwoPass[Report]):
         if not self._has_limiter or len(self._tries) < 2:
             return False
         step_db = self._tries[-1].gain_db - self._tries[-2].gain_db
-        return step_db > _SOUND_STEP_DB and self._slope() < _EXHAUSTED_SLOPE
+        # Where the level falls, a quiet block has passed the gate: that is no limit.
+        return step_db > _SOUND_STEP_DB and abs(self._slope()) < _EXHAUSTED_SLOPE
 
     def _best(self) -> Processor | None:
         """Return the best try again, as the last; None where it was the last."""
         best = min(self._tries, key=_Try.rank)
-        missed = abs(best.missing_db) > _TOLERANCE_DB or best.excess_db > 0.0
+        missed = abs(best.missing_db) > _PROMISED_DB or best.excess_db > 0.0
         if best is self._tries[-1] and best.excess_db <= 0.0:
             if missed and not self._reason:
                 self._leveler.note("reason", "not_reached")

@@ -11,13 +11,13 @@ _TABLES = {
         *("integrated_lufs", "range_lu", "true_peak_dbtp", "error"),
     ),
     "levels": (
-        *("source", "duration_s", "integrated_lufs", "range_lu", "true_peak_dbtp"),
-        *("active_level_dbov", "error"),
+        *("source", "status", "duration_s", "integrated_lufs", "range_lu", "true_peak_dbtp"),
+        "active_level_dbov",
     ),
     "measure": (
-        *("source", "integrated_lufs", "range_lu", "true_peak_dbtp", "active_level_dbov"),
+        *("source", "status", "integrated_lufs", "true_peak_dbtp", "active_level_dbov"),
         *("loudness_gain_db", "loudness_mode", "active_level_gain_db", "active_level_mode"),
-        *("rms_gain_db", "rms_mode", "peak_gain_db", "peak_mode", "error"),
+        *("rms_gain_db", "rms_mode", "peak_gain_db", "peak_mode"),
     ),
     "score": (
         *("source", "score_overall", "score_grade", "score_worst", "score_snr_db"),

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate
 from operator import add
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.denoise.gain import SpeechGain
-from audiokit.denoise.noise_floor import BIAS_DB, NoiseFloor, Powers
+from audiokit.denoise.masks import FrameGrid, Levels, Mask, StatisticalMask, TrainedMask
+from audiokit.denoise.noise_floor import KnownNoise
+from audiokit.denoise.profile import check_profile, noise_power
 from audiokit.dsp.stft import Spectra, StftStream, fast_window_samples
 from audiokit.errors import SettingError
 from audiokit.stage import Block, Fact, Processor, StreamFormat
@@ -34,14 +36,17 @@ _SPEECH_DECAY_DB_PER_S = 0.5
 # Taken as the speech level until something louder is heard.
 _EXPECTED_SPEECH_DBFS = -30.0
 _SPEECH_FROM_HZ = 200.0
+# The network was trained with frames so far apart.
+_NETWORK_HOP_MS = 16.0
+_NETWORK_WINDOWS_MS = (32.0, 48.0)
 
 
 @dataclass(frozen=True, slots=True)
 class DenoiseSettings:
-    """How much noise to take away.
+    """How much noise to take away, and how.
 
     Raises:
-        SettingError: A value is outside its range.
+        SettingError: A value is outside its range, or two do not go together.
     """
 
     strength: float = 1.0
@@ -52,15 +57,45 @@ class DenoiseSettings:
     sounds better than none that flickers."""
 
     window_ms: float = 32.0
-    """Length of the analysis window in ms, 8 to 64; also the latency."""
+    """Length of the analysis window in ms, also the latency: 32, or 48 where latency is
+    free; 8 to 64 with the engine ``classic``."""
+
+    engine: Literal["network", "classic"] = "network"
+    """Who tells speech from noise: a small network that has learnt it and follows moving
+    noise, or statistics of the stream alone."""
+
+    noise: Literal["moving", "stationary"] = "moving"
+    """Whether the noise comes and goes. ``stationary`` needs a profile, or the engine
+    ``classic``, which then learns it from the first frames and follows it slowly."""
+
+    profile_db: tuple[float, ...] = ()
+    """What the noise sounds like, in dBFS per Hz (see `audiokit.denoise.profile`); empty
+    where it must be found. With ``moving`` noise it is where to start, with
+    ``stationary`` noise it is kept."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.strength <= 1.0:
             raise SettingError("strength", self.strength, "0 to 1")
         if not -60.0 <= self.floor_db <= 0.0:
             raise SettingError("floor_db", self.floor_db, "-60 to 0 dB")
-        if not 8.0 <= self.window_ms <= 64.0:
-            raise SettingError("window_ms", self.window_ms, "8 to 64 ms")
+        check_profile(self.profile_db)
+        for name, value, words in (
+            ("engine", self.engine, ("network", "classic")),
+            ("noise", self.noise, ("moving", "stationary")),
+        ):
+            if value not in words:
+                raise SettingError(name, value, " or ".join(words))
+        if self.engine == "classic":
+            if not 8.0 <= self.window_ms <= 64.0:
+                raise SettingError("window_ms", self.window_ms, "8 to 64 ms")
+            return
+        if self.window_ms not in _NETWORK_WINDOWS_MS:
+            hint = "The engine classic takes 8 to 64."
+            raise SettingError("window_ms", self.window_ms, "32 or 48 ms for the network", hint)
+        if self.noise == "stationary" and not self.profile_db:
+            raise SettingError(
+                "noise", self.noise, "moving, or a profile beside it", "Or use the engine classic."
+            )
 
 
 class Denoiser(Processor):
@@ -85,37 +120,59 @@ class Denoiser(Processor):
             )
         self.fmt = fmt
         self.settings = settings or DenoiseSettings()
-        window = fast_window_samples(self.settings.window_ms, fmt.sample_rate)
-        # Half a window: a quarter costs twice as much for no more PESQ or STOI.
-        hop = window // 2
+        window, hop = self._window_and_hop()
         self._stft = StftStream(fmt, window_samples=window, hop_samples=hop)
         self.latency_samples = self._stft.latency_samples
-        bin_hz = fmt.sample_rate / window
+        self._strength = np.float32(self.settings.strength)
         silence = _WHITE * 10.0 ** (_SILENCE_DBFS / 10.0)
         # Of a whole frame.
         self._silence = silence * self._stft.n_bins
-        self._strength = np.float32(self.settings.strength)
-        self._noise = NoiseFloor(
+        self._grid = FrameGrid(
             fmt.channels,
-            self._stft.n_bins,
-            hop_ms=1000.0 * hop / fmt.sample_rate,
-            bin_hz=bin_hz,
+            window,
+            hop,
+            fmt.sample_rate,
+            speech_bin=math.ceil(_SPEECH_FROM_HZ * window / fmt.sample_rate),
             silence=silence,
         )
-        self._gain = SpeechGain(
-            fmt.channels, window_samples=window, hop_samples=hop, sample_rate=fmt.sample_rate
-        )
-        self._speech_bin = math.ceil(_SPEECH_FROM_HZ / bin_hz)
+        self._masks = self._build_masks()
         self._decay_db = _SPEECH_DECAY_DB_PER_S * hop / fmt.sample_rate
         # One half of the spectrum holds half the power.
         expected = _WHITE * self._stft.n_bins * 10.0 ** (_EXPECTED_SPEECH_DBFS / 10.0)
         self._expected_db = 10.0 * math.log10(expected)
         self.reset()
 
+    def _window_and_hop(self) -> tuple[int, int]:
+        sample_rate = self.fmt.sample_rate
+        if self.settings.engine == "network":
+            n_hops = round(self.settings.window_ms / _NETWORK_HOP_MS)
+            hop = fast_window_samples(_NETWORK_HOP_MS, sample_rate)
+            return n_hops * hop, hop
+        window = fast_window_samples(self.settings.window_ms, sample_rate)
+        # Half a window: a quarter costs twice as much for no more PESQ or STOI.
+        return window, window // 2
+
+    def _build_masks(self) -> list[Mask]:
+        """Return who judges a bin; the lower gain counts."""
+        is_steady = self.settings.noise == "stationary"
+        power = None
+        if self.settings.profile_db:
+            power = noise_power(
+                self.settings.profile_db,
+                window_samples=self._grid.window_samples,
+                sample_rate=self.fmt.sample_rate,
+            )
+        masks: list[Mask] = []
+        if self.settings.engine == "network":
+            masks.append(TrainedMask(self._grid))
+        if self.settings.engine == "classic" or power is not None:
+            masks.append(StatisticalMask(self._grid, KnownNoise(power, is_steady)))
+        return masks
+
     def reset(self) -> None:
         self._stft.reset()
-        self._noise.reset()
-        self._gain.reset()
+        for mask in self._masks:
+            mask.reset()
         self._loudest_db = [self._expected_db] * self.fmt.channels
         self._n_heard = 0
         self._sum_log_gain = 0.0
@@ -140,32 +197,33 @@ class Denoiser(Processor):
         noise = self._sum_noise / n_bins / _WHITE
         return {
             "mean_reduction_db": round(-gain_db, 2),
-            "noise_floor_dbfs": round(power_to_db(noise) - BIAS_DB, 2),
+            "noise_floor_dbfs": round(power_to_db(noise), 2),
         }
 
     def _clean(self, spectra: Spectra) -> Spectra:
         power = np.square(spectra.real)
         power += np.square(spectra.imag)
-        low, level = self._sums(power)
-        is_heard = low + level > self._silence
-        noise = self._noise.track(power, is_heard)
-        low_noise, noise_level = self._sums(noise)
-        lowest = self._lowest_log_gain(level, noise_level)
-        gain = self._gain.log_gain(power, noise, lowest)
+        in_band = np.add.reduce(power[..., self._grid.speech_bin :], axis=-1)
+        level = np.add.reduce(power[..., : self._grid.speech_bin], axis=-1)
+        level += in_band
+        is_heard = level > self._silence
+        loudest_db = self._loudest_so_far(in_band)
+
+        def lowest(noise: Levels) -> Levels:
+            return self._lowest_log_gain(loudest_db, noise)
+
+        first, *others = self._masks
+        gain, noise = first.log_gain(power.copy() if others else power, is_heard, lowest)
+        for mask in others:
+            lower, noise = mask.log_gain(power, is_heard, lowest)
+            np.minimum(gain, lower, out=gain)
         gain *= self._strength
-        self._note(is_heard, np.add.reduce(gain, axis=-1), low_noise + noise_level)
+        self._note(is_heard, np.add.reduce(gain, axis=-1), noise)
         spectra *= np.exp(gain, out=gain)
         return spectra
 
-    def _sums(self, power: Powers) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the power of each frame below a voice's band, and in it."""
-        low, speech = power[..., : self._speech_bin], power[..., self._speech_bin :]
-        return np.add.reduce(low, axis=-1), np.add.reduce(speech, axis=-1)
-
-    def _lowest_log_gain(
-        self, level: NDArray[np.float32], noise_level: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """Return the lowest gain of each frame, higher where the noise is low anyway."""
+    def _loudest_so_far(self, level: Levels) -> NDArray[np.float64]:
+        """Return the level of speech at each frame, in dB."""
         # Silence keeps the logarithm finite.
         level_db = 10.0 * np.log10(np.maximum(level, np.float32(self._silence)))
         loudest_db = np.empty(level.shape)
@@ -173,12 +231,14 @@ class Denoiser(Processor):
             loudest = accumulate(levels_db, self._fall_or_rise, initial=self._loudest_db[channel])
             loudest_db[:, channel] = list(loudest)[1:]
         self._loudest_db = loudest_db[-1].tolist()
-        snr_db = loudest_db - 10.0 * np.log10(noise_level)
+        return loudest_db
+
+    def _lowest_log_gain(self, loudest_db: NDArray[np.float64], noise: Levels) -> Levels:
+        """Return the lowest gain of each frame, higher where the noise is low anyway."""
+        snr_db = loudest_db - 10.0 * np.log10(noise)
         lowest_db = _SNR_SLOPE * (snr_db - _GOOD_SNR_DB)
         lowest_db.clip(self.settings.floor_db, 0.0, out=lowest_db)
-        lowest = (lowest_db * (math.log(10.0) / 20.0)).astype(np.float32)
-        per_frame: NDArray[np.float32] = lowest[..., np.newaxis]
-        return per_frame
+        return (lowest_db * (math.log(10.0) / 20.0)).astype(np.float32)
 
     def _fall_or_rise(self, loudest_db: float, level_db: float) -> float:
         """Return the level of the loudest frame so far, which falls by and by."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BIAS_DB", "NoiseFloor", "Powers"]
+__all__ = ["BIAS_DB", "KnownNoise", "NoiseFloor", "Powers"]
 
 Powers = NDArray[np.float32]
 """Squared magnitudes or the like, ``(frames, channels, bins)``."""
@@ -23,6 +24,8 @@ cost more speech than it took noise (0.6 points of STOI), so it is left there.
 # Speech, where it is, is expected this far above the noise (Gerkmann & Hendriks: 15 dB).
 _SPEECH_SNR_DB = 10.0
 _SMOOTHING_PER_16_MS = 0.8
+# For noise that stays as it is: a mean over a second instead of a fraction of one.
+_STEADY_SMOOTHING = 0.985
 # A bin that for six blocks of eight frames never came within 9 dB of its noise floor has
 # more noise than we think: it then follows slowly, speech or not.
 _BLOCK_FRAMES = 8
@@ -33,6 +36,20 @@ _STUCK_RATE = 0.002
 _LARGEST_EXPONENT = 60.0
 _LEARN_FRAMES = 8
 _VALLEY_HZ = 125.0
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNoise:
+    """What was told of a noise before it is heard.
+
+    Args:
+        power: In every bin, ``(n_bins,)``; none where it must be learnt.
+        is_steady: Whether it stays as it is: a power that was told is then kept, one that
+            must be learnt is followed slowly.
+    """
+
+    power: NDArray[np.float32] | None = None
+    is_steady: bool = False
 
 
 class NoiseFloor:
@@ -52,6 +69,7 @@ class NoiseFloor:
         hop_ms: From frame to frame.
         bin_hz: From bin to bin.
         silence: Lowest floor, and the floor until something was heard.
+        known: What was told of the noise beforehand.
 
     References:
         T. Gerkmann, R. Hendriks, "Unbiased MMSE-based noise power estimation with low
@@ -60,16 +78,25 @@ class NoiseFloor:
     """
 
     def __init__(
-        self, channels: int, n_bins: int, *, hop_ms: float, bin_hz: float, silence: float
+        self,
+        channels: int,
+        n_bins: int,
+        *,
+        hop_ms: float,
+        bin_hz: float,
+        silence: float,
+        known: KnownNoise | None = None,
     ) -> None:
         self._shape = (channels, n_bins)
         self._silence = np.float32(silence)
+        self._known = known or KnownNoise()
+        smoothing = _STEADY_SMOOTHING if self._known.is_steady else _SMOOTHING_PER_16_MS
         self._near = _bins_near(n_bins, max(1, round(_VALLEY_HZ / bin_hz)))
         # With e = exp(-c P / N) the paper's absence probability is l e / (1 + l e), and
         # the floor moves by (1 - smoothing) times that: 1 / (b + b / (l e)). So one
         # exponential of P / N, shifted by log(b / l), and one division do it.
         snr = 10.0 ** (_SPEECH_SNR_DB / 10.0)
-        slowness = 1.0 / (1.0 - _SMOOTHING_PER_16_MS ** (hop_ms / 16.0))
+        slowness = 1.0 / (1.0 - smoothing ** (hop_ms / 16.0))
         # Whole arrays: a scalar costs a conversion on every call.
         self._slowness = np.full(self._shape, slowness, np.float32)
         self._slope = np.float32(snr / (1.0 + snr))
@@ -89,6 +116,9 @@ class NoiseFloor:
         self._is_learning = True
         self._n_learnt = [0] * self._shape[0]
         self._learnt = np.zeros(self._shape, np.float32)
+        if self._known.power is not None:
+            np.maximum(self._known.power, self._silence, out=self._floor)
+            self._is_learning = False
 
     def track(self, power: Powers, is_heard: NDArray[np.bool_]) -> Powers:
         """Return the noise power at each of the next frames.
@@ -102,6 +132,9 @@ class NoiseFloor:
             As many frames; never below the power of silence.
         """
         floors = np.empty_like(power)
+        if self._known.power is not None and self._known.is_steady:
+            floors[:] = self._floor
+            return floors
         last = self._floor
         lowest = self._lowest
         exponent = np.empty_like(last)

@@ -1,0 +1,190 @@
+"""Two ways to a gain for every bin: by statistics, and by what a network has learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiokit.denoise.gain import SpeechGain
+from audiokit.denoise.mask_network import MaskNetwork
+from audiokit.denoise.noise_floor import BIAS_DB, KnownNoise, NoiseFloor, Powers
+
+__all__ = ["FrameGrid", "Levels", "LowestGain", "Mask", "StatisticalMask", "TrainedMask"]
+
+Levels: TypeAlias = NDArray[np.float32]
+"""One value for each frame and channel, ``(frames, channels)``."""
+
+LowestGain: TypeAlias = Callable[[Levels], Levels]
+"""From the noise in a voice's band to the logarithm of the lowest gain of each frame."""
+
+# Below this no gain is told from none.
+_LEAST_GAIN = np.float32(1e-4)
+# The noise that a mask takes away is a mean of about half a second.
+_NOISE_RATE = 1.0 / 30.0
+# From where the floor settles to the mean power of the noise.
+_UNBIASED = np.float32(10.0 ** (-BIAS_DB / 10.0))
+
+
+@dataclass(frozen=True, slots=True)
+class FrameGrid:
+    """Where frames and bins lie.
+
+    Args:
+        channels: Number of channels.
+        window_samples: Length of a frame; even.
+        hop_samples: From frame to frame.
+        sample_rate: In Hz.
+        speech_bin: The lowest bin of a voice's band.
+        silence: Power of a bin below which nothing is heard.
+    """
+
+    channels: int
+    window_samples: int
+    hop_samples: int
+    sample_rate: int
+    speech_bin: int
+    silence: float
+
+    @property
+    def n_bins(self) -> int:
+        """Bins of a spectrum."""
+        return self.window_samples // 2 + 1
+
+    @property
+    def bin_hz(self) -> float:
+        """From bin to bin."""
+        return self.sample_rate / self.window_samples
+
+    @property
+    def hop_ms(self) -> float:
+        """From frame to frame."""
+        return 1000.0 * self.hop_samples / self.sample_rate
+
+
+class Mask(Protocol):
+    """How far each bin is turned down."""
+
+    def reset(self) -> None:
+        """Forget the stream."""
+
+    def log_gain(
+        self, power: Powers, is_heard: NDArray[np.bool_], lowest: LowestGain
+    ) -> tuple[Powers, Levels]:
+        """Return the gain of the next frames, and the power of the noise in them.
+
+        Args:
+            power: Squared magnitudes, ``(frames, channels, bins)``; may be written into.
+            is_heard: False where a frame is silence, ``(frames, channels)``.
+            lowest: Called once for these frames.
+
+        Returns:
+            Natural logarithms up to 0, of the shape of `power`, and the noise of whole frames.
+        """
+
+
+class StatisticalMask:
+    """Follow the noise in every bin, and turn down what is improbable to be speech.
+
+    Args:
+        grid: Where frames and bins lie.
+        known: What was told of the noise beforehand.
+    """
+
+    def __init__(self, grid: FrameGrid, known: KnownNoise) -> None:
+        self._speech_bin = grid.speech_bin
+        self._noise = NoiseFloor(
+            grid.channels,
+            grid.n_bins,
+            hop_ms=grid.hop_ms,
+            bin_hz=grid.bin_hz,
+            silence=grid.silence,
+            known=known,
+        )
+        self._gain = SpeechGain(
+            grid.channels,
+            window_samples=grid.window_samples,
+            hop_samples=grid.hop_samples,
+            sample_rate=grid.sample_rate,
+        )
+
+    def reset(self) -> None:
+        """Forget the stream."""
+        self._noise.reset()
+        self._gain.reset()
+
+    def log_gain(
+        self, power: Powers, is_heard: NDArray[np.bool_], lowest: LowestGain
+    ) -> tuple[Powers, Levels]:
+        """Return the gain of the next frames, and the power of the noise in them."""
+        noise = self._noise.track(power, is_heard)
+        in_band = np.add.reduce(noise[..., self._speech_bin :], axis=-1)
+        below = np.add.reduce(noise[..., : self._speech_bin], axis=-1)
+        gain = self._gain.log_gain(power, noise, lowest(in_band)[..., np.newaxis])
+        return gain, (below + in_band) * _UNBIASED
+
+
+class TrainedMask:
+    """Let the mask network say what is speech.
+
+    Args:
+        grid: Where frames and bins lie.
+    """
+
+    def __init__(self, grid: FrameGrid) -> None:
+        self._grid = grid
+        self._network = MaskNetwork(grid.channels, grid.n_bins, bin_hz=grid.bin_hz)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stream."""
+        self._network.reset()
+        silence = self._grid.silence
+        first, n_bins = self._grid.speech_bin, self._grid.n_bins
+        self._noise = [(silence * first, silence * (n_bins - first))] * self._grid.channels
+        self._n_heard = [0] * self._grid.channels
+
+    def log_gain(
+        self, power: Powers, is_heard: NDArray[np.bool_], lowest: LowestGain
+    ) -> tuple[Powers, Levels]:
+        """Return the gain of the next frames, and the power of the noise in them."""
+        gain = self._network.gains(power, is_heard)
+        removed = np.subtract(np.float32(1.0), gain)
+        removed *= power
+        first = self._grid.speech_bin
+        below, in_band = self._smooth(
+            np.add.reduce(removed[..., :first], axis=-1),
+            np.add.reduce(removed[..., first:], axis=-1),
+            is_heard,
+        )
+        np.maximum(gain, _LEAST_GAIN, out=gain)
+        np.log(gain, out=gain)
+        np.maximum(gain, lowest(in_band)[..., np.newaxis], out=gain)
+        return gain, below + in_band
+
+    def _smooth(
+        self, below: Levels, in_band: Levels, is_heard: NDArray[np.bool_]
+    ) -> tuple[Levels, Levels]:
+        """Return the noise below a voice's band and in it: a running mean of what goes."""
+        pairs = np.stack([below, in_band], axis=-1)
+        for frame, (heard, values) in enumerate(
+            zip(is_heard.tolist(), pairs.tolist(), strict=True)
+        ):
+            for channel, (is_sound, value) in enumerate(zip(heard, values, strict=True)):
+                if is_sound:
+                    self._noise[channel] = self._next(channel, value)
+            pairs[frame] = self._noise
+        return pairs[..., 0], pairs[..., 1]
+
+    def _next(self, channel: int, value: list[float]) -> tuple[float, float]:
+        self._n_heard[channel] += 1
+        rate = max(1.0 / self._n_heard[channel], _NOISE_RATE)
+        below, in_band = self._noise[channel]
+        least = self._grid.silence
+        return (
+            max(below + rate * (value[0] - below), least),
+            max(in_band + rate * (value[1] - in_band), least),
+        )

@@ -1,0 +1,196 @@
+"""Train the mask network of the denoiser: ``python -m audiokit.training.denoiser DATA``."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import logging
+import math
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audiokit.training.corpus import load_corpus
+from audiokit.training.examples import ExamplePool, make_pool
+from audiokit.training.mask_model import MaskModel
+
+__all__ = ["TrainSettings", "main", "mask_loss", "train_denoiser"]
+
+log = logging.getLogger(__name__)
+
+_N_HELD_BACK = 96
+_TOLD_EVERY = 200
+# In hertz relative to the narrowest; the error of a wide point counts as many bins.
+_POINT_WIDTHS = torch.tensor([1.0] * 64 + [2.0] * 32 + [4.0] * 32)
+# Loudness goes by about this power of the power.
+_COMPRESSION = 0.15
+_LEAST_ERROR = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """One run; the same settings and data give the same weights on the same kind of machine.
+
+    Attributes:
+        n_examples: Mixtures of three seconds to make and draw from.
+        n_steps: Batches to learn from.
+        batch: Examples in each.
+        rate: Highest learning rate.
+        width: Values that each layer of the network carries.
+        n_layers: Recurrent layers.
+        lost_speech: By how much more an error counts where speech is lost than where noise
+            is left.
+        error_weight: Weight of the logarithm of the error's power, which is what SI-SDR
+            measures, against that of loudness.
+        seed: Decides everything.
+    """
+
+    n_examples: int = 20000
+    n_steps: int = 11000
+    batch: int = 32
+    rate: float = 3e-3
+    width: int = 64
+    n_layers: int = 2
+    lost_speech: float = 2.0
+    error_weight: float = 0.06
+    seed: int = 1
+
+
+def mask_loss(logits: Tensor, parts: Sequence[Tensor], settings: TrainSettings) -> Tensor:
+    """Return how far the mask's result is from the clean speech.
+
+    Compressed magnitudes, by themselves and with their phase, as loudness is heard
+    (Braun & Tashev, "Data augmentation and loss normalization for deep noise suppression",
+    2020), and the logarithm of the plain error.
+
+    Args:
+        logits: ``(frames, examples, N_POINTS)``.
+        parts: Noisy and clean log power, and their likeness (see `Example`).
+        settings: Weights.
+    """
+    noisy, clean, likeness = parts
+    gain = torch.sigmoid(logits)
+    heard = torch.exp(2 * _COMPRESSION * torch.nn.functional.logsigmoid(logits))
+    heard = heard * torch.exp(_COMPRESSION * noisy)
+    wanted = torch.exp(_COMPRESSION * clean)
+    missing = wanted - heard
+    square = missing.square()
+    loudness = (square * (1.0 + settings.lost_speech * (missing > 0))).mean()
+    with_phase = square.mean() + 2.0 * (wanted * heard * (1.0 - likeness)).mean()
+    noisy_power, clean_power = torch.exp(noisy), torch.exp(clean)
+    shared = likeness * (noisy_power * clean_power).sqrt()
+    error = (clean_power - 2.0 * gain * shared + gain.square() * noisy_power) * _POINT_WIDTHS
+    log_error = torch.log10(error.mean((0, 2)).clamp(min=0.0) + _LEAST_ERROR).mean()
+    return 0.7 * loudness + 0.3 * with_phase + settings.error_weight * log_error
+
+
+def train_denoiser(
+    data: Path, settings: TrainSettings, *, scratch: Path, workers: int = 1
+) -> dict[str, Any]:
+    """Train a network.
+
+    Args:
+        data: Folder of recordings (see `load_corpus`).
+        settings: The run.
+        scratch: Folder for examples, about 240 kB each; those of an earlier run serve again.
+        workers: Processes that make examples; their number changes nothing.
+
+    Returns:
+        ``weights``, by name, as the package ships them, and ``record``: what the run was and
+        what it reached.
+    """
+    torch.manual_seed(settings.seed)
+    torch.set_num_threads(1)
+    corpus = load_corpus(data, held_back=False)
+    model = MaskModel(settings.width, settings.n_layers)
+    to_train, to_judge = scratch / "train", scratch / "judge"
+    make_pool(to_train, corpus, settings.n_examples, seed=settings.seed, workers=workers)
+    others = load_corpus(data, held_back=True)
+    make_pool(to_judge, others, _N_HELD_BACK, seed=settings.seed + 1, workers=workers)
+    log.info("training.examples_made n=%d", settings.n_examples)
+    pool = ExamplePool(to_train, settings.n_examples, "r")
+    held_back = _tensors(ExamplePool(to_judge, _N_HELD_BACK, "r"), np.arange(_N_HELD_BACK))
+    losses = _descend(model, pool, held_back, settings)
+    weights = model.shipped()
+    record = {
+        "settings": asdict(settings),
+        "corpus": corpus.digest,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "held_back_losses": losses,
+        "weights_sha256": weights_digest(weights),
+    }
+    return {"weights": weights, "record": record}
+
+
+def weights_digest(weights: Mapping[str, np.ndarray[Any, Any]]) -> str:
+    """Return a hash of all weights, whatever file they lie in."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode() + weights[name].tobytes())
+    return digest.hexdigest()
+
+
+def _tensors(pool: ExamplePool, indices: np.ndarray[Any, Any]) -> list[Tensor]:
+    return [torch.from_numpy(part) for part in pool.batch(indices)]
+
+
+def _descend(
+    model: MaskModel, pool: ExamplePool, held_back: list[Tensor], settings: TrainSettings
+) -> list[float]:
+    """Train; return the loss on what was held back, every so many steps."""
+    rng = np.random.default_rng(settings.seed)
+    optimizer = torch.optim.Adam(model.parameters(), settings.rate)
+    losses = []
+    for step in range(settings.n_steps):
+        for group in optimizer.param_groups:
+            group["lr"] = settings.rate * _schedule(step, settings.n_steps)
+        chosen = np.sort(rng.choice(pool.n_examples, settings.batch, replace=False))
+        features, *parts = _tensors(pool, chosen)
+        loss = mask_loss(model(features), parts, settings)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch types this in part
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        if (step + 1) % _TOLD_EVERY == 0 or step + 1 == settings.n_steps:
+            with torch.no_grad():
+                judged = mask_loss(model(held_back[0]), held_back[1:], settings).item()
+            losses.append(round(judged, 5))
+            log.info("training.step n=%d loss=%.4f held_back=%.4f", step + 1, loss.item(), judged)
+    return losses
+
+
+def _schedule(step: int, n_steps: int) -> float:
+    """Return the share of the highest rate: a short rise, then half a cosine."""
+    return min(1.0, (step + 1) / 100) * (0.5 * (1.0 + math.cos(math.pi * step / n_steps)) + 0.01)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train from the command line; write the weights and the record of the run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder with speech/ and noise/")
+    parser.add_argument("--out", type=Path, default=Path("mask_network.npz"))
+    parser.add_argument("--scratch", type=Path, help="keep examples here for other runs")
+    parser.add_argument("--workers", type=int, default=1)
+    for field in fields(TrainSettings):
+        flag = f"--{field.name.replace('_', '-')}"
+        parser.add_argument(flag, type=type(field.default), default=field.default)
+    given = vars(parser.parse_args(arguments))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    data, out, workers = given.pop("data"), given.pop("out"), given.pop("workers")
+    with tempfile.TemporaryDirectory(prefix="audiokit-training-") as temporary:
+        scratch = given.pop("scratch") or Path(temporary)
+        run = train_denoiser(data, TrainSettings(**given), scratch=scratch, workers=workers)
+    np.savez(out, **run["weights"])
+    out.with_suffix(".json").write_text(json.dumps(run["record"], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Examples as the network meets them: what it hears, and what its mask is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiokit.denoise.bands import N_POINTS, bins_to_points
+from audiokit.denoise.point_levels import N_FEATURES, SILENCE, PointLevels
+from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples
+from audiokit.training.mixtures import make_mixture
+
+__all__ = ["Example", "ExamplePool", "make_example", "make_pool"]
+
+WINDOW_SAMPLES, HOP_SAMPLES = 512, 256
+N_FRAMES = 188
+_N_SAMPLES = N_FRAMES * HOP_SAMPLES
+# Powers lie on a scale where the clean speech has 1; this is far below what is heard.
+_LEAST_POWER = 1e-8
+Half = NDArray[np.float16]
+
+
+class Example(NamedTuple):
+    """Three seconds of speech in noise, ``(frames, columns)`` each.
+
+    Args:
+        features: What the network hears.
+        noisy: Logarithm of the power of each point, the clean speech's mean being 1.
+        clean: The same of the clean speech.
+        likeness: Cosine between both in each point: what no mask can change.
+    """
+
+    features: Half
+    noisy: Half
+    clean: Half
+    likeness: Half
+
+
+def make_example(seed: tuple[int, int], corpus: Corpus) -> Example:
+    """Return the example of a seed."""
+    mixture = make_mixture(np.random.default_rng(seed), corpus, _N_SAMPLES)
+    noisy, clean = _spectra(mixture.noisy), _spectra(mixture.clean)
+    power = np.square(noisy.real) + np.square(noisy.imag)
+    to_points = bins_to_points(power.shape[1], SAMPLE_RATE / WINDOW_SAMPLES)
+    levels = PointLevels(1, power.shape[1], bin_hz=SAMPLE_RATE / WINDOW_SAMPLES)
+    is_heard = power.sum(axis=1, keepdims=True) > SILENCE * power.shape[1]
+    features = levels.hear(power[:, np.newaxis], is_heard)[:, 0]
+    clean_power = np.square(clean.real) + np.square(clean.imag)
+    noisy_points, clean_points = power @ to_points, clean_power @ to_points
+    shared = (noisy.real * clean.real + noisy.imag * clean.imag) @ to_points
+    likeness = shared / np.sqrt(noisy_points * clean_points + 1e-20)
+    # Where nobody speaks the noise is brought to a level that is clearly to be heard.
+    scale = 1.0 / (max(clean_points.mean(), 0.01 * noisy_points.mean()) + 1e-12)
+    return Example(
+        features.astype(np.float16),
+        np.log(noisy_points * scale + _LEAST_POWER).astype(np.float16),
+        np.log(clean_points * scale + _LEAST_POWER).astype(np.float16),
+        likeness.clip(-1.0, 1.0).astype(np.float16),
+    )
+
+
+def _spectra(samples: Samples) -> NDArray[np.complex64]:
+    lead = np.zeros(WINDOW_SAMPLES - HOP_SAMPLES, np.float32)
+    padded = np.concatenate([lead, samples])
+    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::HOP_SAMPLES]
+    window = np.sin(np.arange(WINDOW_SAMPLES) * (np.pi / WINDOW_SAMPLES)).astype(np.float32)
+    spectra = np.fft.rfft(frames[:N_FRAMES] * window, axis=1, norm="ortho")
+    return spectra.astype(np.complex64)
+
+
+class ExamplePool:
+    """Examples on disk.
+
+    Args:
+        folder: Where they lie.
+        n_examples: How many.
+        mode: ``w+`` to begin, ``r+`` to make them, ``r`` to read.
+    """
+
+    def __init__(self, folder: Path, n_examples: int, mode: Literal["r", "r+", "w+"]) -> None:
+        self._arrays = [
+            np.memmap(str(folder / name), np.float16, mode, shape=(n_examples, N_FRAMES, width))
+            for name, width in zip(
+                Example._fields, (N_FEATURES, N_POINTS, N_POINTS, N_POINTS), strict=True
+            )
+        ]
+        self.n_examples = n_examples
+
+    def store(self, index: int, example: Example) -> None:
+        """Keep an example."""
+        for array, values in zip(self._arrays, example, strict=True):
+            array[index] = values
+
+    def batch(self, indices: NDArray[np.intp]) -> Iterator[NDArray[np.float32]]:
+        """Yield each part of some examples, ``(frames, examples, columns)``."""
+        for array in self._arrays:
+            yield np.ascontiguousarray(array[indices].swapaxes(0, 1)).astype(np.float32)
+
+
+def make_pool(folder: Path, corpus: Corpus, n_examples: int, *, seed: int, workers: int) -> None:
+    """Make examples 0, 1, … of a seed, by several processes; none that are there already.
+
+    Args:
+        folder: Where they go.
+        corpus: What they are made of.
+        n_examples: How many.
+        seed: Decides every example together with its number.
+        workers: Processes.
+    """
+    from joblib import Parallel, delayed
+
+    made, key = folder / "made.txt", f"{corpus.digest} {n_examples} {seed}"
+    if made.exists() and made.read_text() == key:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    ExamplePool(folder, n_examples, "w+")
+    parts = np.array_split(np.arange(n_examples), max(1, n_examples // 250))
+    Parallel(n_jobs=workers)(
+        delayed(_make_part)(folder, corpus, n_examples, part, seed) for part in parts
+    )
+    made.write_text(key)
+
+
+def _make_part(
+    folder: Path, corpus: Corpus, n_examples: int, indices: NDArray[np.intp], seed: int
+) -> None:
+    pool = ExamplePool(folder, n_examples, "r+")
+    for index in indices.tolist():
+        pool.store(index, make_example((seed, index), corpus))

@@ -1,0 +1,126 @@
+"""The mask network: what it hears, and that NumPy computes what torch trained."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from audiokit.denoise.bands import N_POINTS, bins_to_points, points_to_bins
+from audiokit.denoise.mask_network import MaskNetwork, mask_weights
+from audiokit.denoise.point_levels import N_FEATURES, PointLevels
+
+BIN_HZ = 31.25
+
+
+def powers(n_frames, channels=1, n_bins=257, seed=1):
+    rng = np.random.default_rng(seed)
+    colour = 10.0 ** rng.uniform(-3.0, -1.0, n_bins)
+    return (rng.exponential(1.0, (n_frames, channels, n_bins)) * colour).astype(np.float32)
+
+
+def heard(power):
+    return np.full(power.shape[:2], fill_value=True)
+
+
+@pytest.mark.parametrize(
+    ("n_bins", "bin_hz"), [(257, 31.25), (385, 62.5 / 3), (705, 44100 / 1408)]
+)
+def test_an_even_spectrum_is_even_in_points(n_bins, bin_hz):
+    points = np.ones(n_bins, np.float32) @ bins_to_points(n_bins, bin_hz)
+    np.testing.assert_allclose(points[1:-1], 1.0, atol=1e-5)
+
+
+def test_points_above_half_the_sample_rate_get_nothing():
+    points = np.ones(129, np.float32) @ bins_to_points(129, BIN_HZ)
+    assert points.reshape(N_POINTS)[100:].max() == 0.0
+
+
+def test_gains_of_points_reach_the_bins_between_them():
+    gains = np.ones(N_POINTS, np.float32) @ points_to_bins(257, BIN_HZ)
+    np.testing.assert_allclose(gains, 1.0, atol=1e-6)
+    alone = np.eye(N_POINTS, dtype=np.float32)[10] @ points_to_bins(257, BIN_HZ)
+    assert np.flatnonzero(alone).tolist() == [10]
+
+
+def test_what_is_heard_does_not_depend_on_level():
+    power = powers(300)
+    loud, soft = (
+        PointLevels(1, 257, bin_hz=BIN_HZ).hear(scale * power, heard(power))
+        for scale in (np.float32(1.0), np.float32(0.1))
+    )
+    np.testing.assert_allclose(loud, soft, atol=0.02)
+
+
+def test_silence_tells_nothing():
+    power = powers(60)
+    levels = PointLevels(1, 257, bin_hz=BIN_HZ)
+    before = levels.hear(power[:40], heard(power[:40]))
+    silence = np.zeros((500, 1, 257), np.float32)
+    levels.hear(silence, np.full((500, 1), fill_value=False))
+    after = levels.hear(power[40:], heard(power[40:]))
+    whole = PointLevels(1, 257, bin_hz=BIN_HZ).hear(power, heard(power))
+    np.testing.assert_array_equal(np.concatenate([before, after]), whole)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_frames_one_by_one_give_the_same_bits(channels):
+    power = powers(50, channels)
+    whole = MaskNetwork(channels, 257, bin_hz=BIN_HZ)
+    single = MaskNetwork(channels, 257, bin_hz=BIN_HZ)
+    frames = [single.gains(frame, heard(frame)) for frame in np.split(power, 50)]
+    np.testing.assert_array_equal(np.concatenate(frames), whole.gains(power, heard(power)))
+
+
+def test_gains_lie_between_nothing_and_everything_at_any_rate():
+    for n_bins in (129, 257, 705, 1537):
+        power = powers(30, n_bins=n_bins)
+        gains = MaskNetwork(1, n_bins, bin_hz=BIN_HZ).gains(power, heard(power))
+        assert gains.shape == power.shape
+        assert gains.min() >= 0.0
+        assert gains.max() <= 1.0
+
+
+def test_reset_forgets_everything():
+    power = powers(40)
+    network = MaskNetwork(1, 257, bin_hz=BIN_HZ)
+    first = network.gains(power, heard(power))
+    network.reset()
+    np.testing.assert_array_equal(network.gains(power, heard(power)), first)
+
+
+def test_the_weights_that_ship_take_at_most_100_kb():
+    with resources.as_file(resources.files("audiokit.denoise") / "mask_network.npz") as path:
+        assert path.stat().st_size <= 100_000
+
+
+def test_numpy_computes_what_torch_trained():
+    torch = pytest.importorskip("torch", reason="needs the extra training")
+    power = powers(80)
+    features = PointLevels(1, 257, bin_hz=BIN_HZ).hear(power, heard(power))
+    weights = mask_weights()
+    hidden = torch.relu(torch.from_numpy(features @ weights.entry + weights.entry_bias))
+    width = weights.entry.shape[1]
+    assert features.shape[-1] == N_FEATURES
+    for memory in weights.memories:
+        unit = torch.nn.GRU(width, width)
+        with torch.no_grad():
+            # What the package keeps halved is made whole again.
+            from_input, input_bias = memory.from_input.copy(), memory.input_bias.copy()
+            from_state = memory.from_state.copy()
+            from_input[:, : 2 * width] *= 2
+            input_bias[: 2 * width] *= 2
+            from_state *= 2
+            unit.weight_ih_l0.copy_(torch.from_numpy(from_input.T))
+            unit.bias_ih_l0.copy_(torch.from_numpy(input_bias))
+            unit.weight_hh_l0.copy_(torch.from_numpy(from_state[:-1].T))
+            unit.bias_hh_l0.copy_(torch.from_numpy(from_state[-1]))
+            hidden = hidden + unit(hidden)[0]
+    said = hidden.numpy() @ weights.out + weights.out_bias
+    contrast, loudness = features[..., N_POINTS:], features[..., :N_POINTS]
+    logits = said[..., :N_POINTS] + said[..., N_POINTS:] * contrast
+    logits += weights.loudness_slope * loudness
+    expected = (1.0 / (1.0 + np.exp(-logits))) @ points_to_bins(257, BIN_HZ)
+    gains = MaskNetwork(1, 257, bin_hz=BIN_HZ).gains(power, heard(power))
+    np.testing.assert_allclose(gains, expected, atol=2e-5)

@@ -22,7 +22,7 @@ import importlib, importlib.util, pkgutil
 present = [name for name in {HEAVY!r} if importlib.util.find_spec(name)]
 assert not present, f"the light set brings {{present}}"
 light = ["stage", "errors", "units", "testing"]
-for domain in ["dsp", "denoise", "vad", "features", "quality", "loudness"]:
+for domain in ["dsp", "denoise", "echo", "vad", "features", "quality", "loudness"]:
     package = importlib.import_module(f"audiokit.{{domain}}")
     light.append(domain)
     light += [f"{{domain}}.{{module.name}}" for module in pkgutil.iter_modules(package.__path__)]
@@ -88,6 +88,13 @@ def bench(session: nox.Session) -> None:
     for script in sorted(BENCHMARKS.glob("bench_*.py")):
         if not session.posargs or script.stem.removeprefix("bench_") in session.posargs:
             session.run("python", str(script), env=ONE_THREAD)
+
+
+@nox.session(name="train-denoiser")
+def train_denoiser(session: nox.Session) -> None:
+    """Train the mask network; behind ``--``: the folder of recordings and what else to set."""
+    session.install("-e", ".[training]")
+    session.run("python", "-m", "audiokit.training.denoiser", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session

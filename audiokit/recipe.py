@@ -21,13 +21,14 @@ import dataclasses
 import hashlib
 import importlib
 import json
+import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import audiokit
 from audiokit.errors import SettingError
-from audiokit.registry import FORMATS, STAGES, WRITES
+from audiokit.registry import FORMATS, KEEPS, STAGES, WRITES
 from audiokit.settings import (
     Origin,
     Resolved,
@@ -84,7 +85,7 @@ class Recipe:
         description: One line for people.
         stages: In order.
         writes: Settings, with origins, of each thing to write: ``audio``, ``segments``,
-            ``features``, ``scores``.
+            ``features``, ``scores``, ``report``.
     """
 
     name: str
@@ -99,7 +100,8 @@ class Recipe:
             SettingError: A value has the wrong type or range.
         """
         values = _plain(self.writes[what])
-        values.pop("format", None)
+        for word in _further(what):
+            values.pop(word, None)
         return build_settings(_write_type(what), values, where=f"write.{what}")
 
     def formats(self, what: str) -> tuple[str, ...]:
@@ -121,17 +123,53 @@ class Recipe:
                 raise SettingError(f"write.{what}.format", name, rule)
         return formats
 
+    def kept(self) -> str:
+        """Return which audio is written: ``result``, or what the stages took away, ``removed``.
+
+        Raises:
+            SettingError: It is neither, or ``removed`` beside what it says nothing of.
+        """
+        if "audio" not in self.writes:
+            return "result"
+        kept = str(self.writes["audio"]["keep"].value)
+        if kept not in KEEPS:
+            raise SettingError("write.audio.keep", kept, " or ".join(KEEPS))
+        others = set(self.writes) - {"audio", "report"}
+        if kept == "removed" and others:
+            expected = f"result beside [write.{min(others)}]"
+            raise SettingError("write.audio.keep", kept, expected)
+        return kept
+
+    def comparing(self) -> str | None:
+        """Return the setting for which the source must meet its result, sample by sample.
+
+        Raises:
+            SettingError: A stage tries until it is content, so that they cannot meet.
+        """
+        is_removed = self.kept() == "removed"
+        name = "write.audio.keep" if is_removed else "write.report"
+        if not is_removed and "report" not in self.writes:
+            return None
+        for stage in self.stages:
+            kind = STAGES[stage.use].factory()
+            if isinstance(kind, type) and issubclass(kind, TwoPass) and kind.corrects:
+                expected = f"a recipe without {stage.use}, which hears the whole recording first"
+                value = "removed" if is_removed else "a page"
+                raise SettingError(name, value, expected)
+        return name
+
     def check(self) -> None:
         """Build every settings object once, so that mistakes show before any work.
 
         Raises:
-            SettingError: A value has the wrong type or range.
+            SettingError: A value has the wrong type or range, or two do not go together.
         """
         for stage in self.stages:
             stage.settings()
         for what in self.writes:
             self.write_settings(what)
             self.formats(what)
+        self.comparing()
 
     def rows(self) -> Iterator[tuple[str, Any, Origin]]:
         """Yield every setting: its dotted name, value and origin."""
@@ -152,6 +190,7 @@ class Recipe:
             [[stage.use, dataclasses.asdict(stage.settings())] for stage in self.stages],
             {what: dataclasses.asdict(self.write_settings(what)) for what in sorted(self.writes)},
             {what: self.formats(what) for what in sorted(self.writes)},
+            self.kept(),
         ]
         text = json.dumps(content, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -186,31 +225,30 @@ def make_recipe(
     overrides, defaults = dict(overrides or {}), defaults or {}
 
     def layered(
-        place: str, kind: type[Any], given: Mapping[str, Any], default_format: str | None = None
+        place: str,
+        kind: type[Any],
+        given: Mapping[str, Any],
+        further: Mapping[str, str] = types.MappingProxyType({}),
     ) -> dict[str, Resolved]:
         layers: dict[Origin, Mapping[str, Any]] = {
             override_origin: overrides.pop(place, {}),
             "recipe": given,
             "audiokit.toml": defaults.get(place, {}),
         }
-        known = {field.name for field in dataclasses.fields(kind)}
-        if default_format is not None:
-            known.add("format")
+        known = {field.name for field in dataclasses.fields(kind)} | set(further)
         for values in layers.values():
             for word in set(values) - known:
                 hint = suggestion(word, known)
                 raise SettingError(f"{place}.{word}", values[word], f"a setting of {place}", hint)
-        resolved = resolve(kind, layers)
-        if default_format is not None:
-            resolved["format"] = pick("format", layers, default_format)
-        return resolved
+        more = {word: pick(word, layers, default) for word, default in further.items()}
+        return resolve(kind, layers) | more
 
     stages = tuple(
         StageSpec(use, layered(use, STAGES[use].settings_type(), given))
         for use, given in _stage_tables(name, tables.get("stage", []))
     )
     writes = {
-        what: layered(f"write.{what}", _write_type(what), given, FORMATS.get(what, (None,))[0])
+        what: layered(f"write.{what}", _write_type(what), given, _further(what))
         for what, given in tables.get("write", {}).items()
     }
     if overrides:
@@ -283,6 +321,12 @@ def _check_shape(name: str, tables: Mapping[str, Any]) -> None:
 
 def _plain(resolved: Mapping[str, Resolved]) -> dict[str, Any]:
     return {name: item.value for name, item in resolved.items() if item.origin != "default"}
+
+
+def _further(what: str) -> dict[str, str]:
+    """Return what a table under ``[write]`` may say beside its settings, and the defaults."""
+    further = {"format": FORMATS[what][0]} if what in FORMATS else {}
+    return further | ({"keep": KEEPS[0]} if what == "audio" else {})
 
 
 def _write_type(what: str) -> type[Any]:

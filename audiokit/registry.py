@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["FORMATS", "STAGES", "WRITES", "StageKind"]
+__all__ = ["FORMATS", "KEEPS", "STAGES", "WRITES", "StageKind"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,12 +58,64 @@ STAGES: Mapping[str, StageKind] = {
     "denoise": StageKind(
         "audiokit.denoise.denoiser", "Denoiser", "DenoiseSettings", "Take away background noise."
     ),
+    "denoise_learnt": StageKind(
+        "audiokit.denoise.learnt",
+        "LearntDenoiser",
+        "LearntSettings",
+        "Take away background noise, learnt from the recording's own quiet stretches.",
+        runs_live=False,
+    ),
+    "hum": StageKind("audiokit.denoise.hum", "HumRemover", "HumSettings", "Take away mains hum."),
+    "wind": StageKind(
+        "audiokit.denoise.wind", "WindReducer", "WindSettings", "Turn wind noise down."
+    ),
+    "room": StageKind(
+        "audiokit.denoise.room", "RoomReducer", "RoomSettings", "Turn reverberation down."
+    ),
     "noisereduce": StageKind(
         "audiokit.denoise.noisereduce_engine",
         "NoisereduceEngine",
         "NoisereduceSettings",
         "Take away background noise with the noisereduce package.",
         runs_live=False,
+    ),
+    "spectral": StageKind(
+        "audiokit.denoise.spectral_engine",
+        "SpectralEngine",
+        "SpectralSettings",
+        "Take away what the stream begins with, by plain spectral subtraction.",
+    ),
+    "rnnoise": StageKind(
+        "audiokit.denoise.rnnoise_engine",
+        "RnnoiseEngine",
+        "RnnoiseSettings",
+        "Take away background noise with RNNoise (extra: engines).",
+        # Any rate but 48 kHz takes it soxr and 70 ms and more.
+        runs_live=False,
+    ),
+    "webrtc": StageKind(
+        "audiokit.denoise.webrtc_engine",
+        "WebrtcEngine",
+        "WebrtcSettings",
+        "Take away background noise with WebRTC's suppressor (extra: engines).",
+    ),
+    "speex": StageKind(
+        "audiokit.denoise.speex_engine",
+        "SpeexEngine",
+        "SpeexSettings",
+        "Take away background noise with Speex's preprocessor (extra: engines).",
+    ),
+    "clicks": StageKind(
+        "audiokit.denoise.clicks",
+        "ClickRepairer",
+        "ClickSettings",
+        "Replace clicks, pops and short dropouts.",
+    ),
+    "clipping": StageKind(
+        "audiokit.denoise.clipping",
+        "ClippingRepairer",
+        "ClippingSettings",
+        "Restore what was cut off where the level met its limit.",
     ),
     "loudness": StageKind(
         "audiokit.loudness.normalize",
@@ -133,8 +185,12 @@ WRITES: Mapping[str, tuple[str, str]] = {
     "segments": ("audiokit.vad.detector", "DetectorSettings"),
     "features": ("audiokit.features.extractor", "FeatureSettings"),
     "scores": ("audiokit.quality.meter", "QualitySettings"),
+    "report": ("audiokit.jobs.compare_page", "PageSettings"),
 }
 """Every table under ``[write]`` and the settings it takes."""
+
+KEEPS = ("result", "removed")
+"""What ``keep =`` under ``[write.audio]`` may name: what the stages gave, or took away."""
 
 FORMATS: Mapping[str, tuple[str, ...]] = {
     "segments": ("json", "csv", "rttm", "textgrid", "txt", "srt"),

@@ -194,9 +194,12 @@ class TwoPass(ABC, Generic[Report]):
 
     Attributes:
         fmt: Format of the blocks that come in.
+        corrects: Whether it is told what came out. False for a stage that only learns from
+            the first pass: what it builds takes its place in the stream for good.
     """
 
     fmt: StreamFormat
+    corrects: ClassVar[bool] = True
 
     @abstractmethod
     def new_meter(self, fmt: StreamFormat) -> Meter[Report]:

@@ -71,8 +71,9 @@ def run_one(
     from audiokit.jobs.process import Limits, ProcessTask, process_file
 
     _check_one(sources, recipe, out, batch)
+    page = _page(recipe, out)
     if batch.dry_run:
-        rows = [{"source": sources[0], "audio": out}]
+        rows = [{"source": sources[0], "audio": out, **page}]
         emit_rows(rows, output, schema=f"audiokit.{command}/1")
         return
     target = _target(out)
@@ -80,7 +81,7 @@ def run_one(
     with tempfile.TemporaryDirectory(prefix="audiokit-") as scratch:
         task = ProcessTask(
             source,
-            {} if target is None else {"audio": target},
+            ({} if target is None else {"audio": target}) | _targets(page),
             name="stdin" if sources[0] == "-" else sources[0],
             scratch=Path(scratch),
             raw=parse_raw_format(batch.raw_format) if batch.raw_format else None,
@@ -91,7 +92,7 @@ def run_one(
         try:
             if output.kind is not None:
                 row["hash"] = content_hash(source)
-            row |= process_file(task, recipe, limits)
+            row |= process_file(task, recipe, limits) | page
         except ItemError as error:
             failure = error
             row |= {"status": "failed", "error": str(error), "error_type": type(error).__name__}
@@ -109,6 +110,21 @@ def run_one(
         say(f"{task.name}: {warning}", output)
     if out is not None:
         say(_sentence(out, row), output)
+
+
+def _page(recipe: Recipe, out: str | None) -> Row:
+    """Return the name of the page that tells of the audio, beside it; empty where none is due."""
+    is_due = "report" in recipe.writes and out is not None
+    return {"report": str(Path(out or "").with_suffix(".html"))} if is_due else {}
+
+
+def _targets(page: Row) -> dict[str, Path]:
+    from audiokit.files.atomic import remove_parts
+
+    targets = {kind: Path(name) for kind, name in page.items()}
+    for target in targets.values():
+        remove_parts(target)
+    return targets
 
 
 def _target(out: str | None) -> Path | BinaryIO | None:
@@ -131,6 +147,8 @@ def _sentence(out: str, row: Row) -> str:
         ("out_loudness_lufs", "LUFS"),
         ("out_active_level_dbov", "dBov active"),
         ("out_true_peak_dbtp", "dBTP"),
+        ("denoise_mean_reduction_db", "dB mean reduction"),
+        ("denoise_learnt_mean_reduction_db", "dB mean reduction"),
     ):
         if row.get(name) is not None:
             parts.append(f"{row[name]:.1f} {unit}")
@@ -138,6 +156,8 @@ def _sentence(out: str, row: Row) -> str:
     for use in ("loudness", "active_level", "rms", "peak", "album"):
         if f"{use}_mode" in row:
             said += f"; {_how(row, use)}"
+    if "report" in row:
+        said += f"; hear and see both in {row['report']}"
     return f"{said}."
 
 
@@ -154,20 +174,30 @@ def _check_one(
     sources: Sequence[str], recipe: Recipe, out: str | None, batch: BatchOptions
 ) -> None:
     """Refuse what one stream cannot do, and targets that would harm a file."""
-    from audiokit.files.write import container_of
-
     if len(sources) != 1:
         raise SettingError("out", out, "a folder for more than one source")
+    if "report" in recipe.writes and out in (None, "-"):
+        raise SettingError("out", out, "a file or a folder with --report")
     if out is None or out == "-":
         return
     if "audio" not in recipe.writes:
         raise SettingError("out", out, "none for a stream on stdin", "Use --json.")
+    _check_target(sources[0], out, batch)
+    for name in _page(recipe, out).values():
+        if Path(name).exists() and not batch.overwrite:
+            raise SettingError("report", name, "a new file", "Add --overwrite to replace it.")
+
+
+def _check_target(source: str, out: str, batch: BatchOptions) -> None:
+    """Refuse an audio file that cannot be written, or that would be harmed."""
+    from audiokit.files.write import container_of
+
     target = Path(out)
-    if sources[0] == "-" and not target.suffix:
+    if source == "-" and not target.suffix:
         raise SettingError("out", out, "a file name or - when the source is -")
     container_of(target)
     if target.exists():
-        if sources[0] != "-" and target.samefile(sources[0]):
+        if source != "-" and target.samefile(source):
             raise SettingError("out", out, "another file than the source")
         if not batch.overwrite:
             raise SettingError("out", out, "a new file", "Add --overwrite to replace it.")

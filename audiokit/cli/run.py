@@ -260,6 +260,9 @@ def _kinds(recipe: Recipe) -> dict[str, tuple[str, Any]]:
     for what in recipe.writes:
         for number, extension in enumerate(recipe.formats(what)):
             kinds[f"{what}_{extension}" if number else what] = (what, extension)
+    if "report" in recipe.writes:
+        # A page lies beside the audio where that is all there is.
+        kinds["report"] = ("audio" if set(kinds) == {"audio"} else "report", "html")
     # A command with one kind of result needs no folder for it.
     if len({folder for folder, _ in kinds.values()}) == 1:
         return {kind: ("", extension) for kind, (_, extension) in kinds.items()}

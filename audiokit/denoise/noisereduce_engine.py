@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audiokit.errors import SettingError
 from audiokit.stage import Block, Fact, Processor, StreamFormat
@@ -13,6 +14,8 @@ from audiokit.stage import Block, Fact, Processor, StreamFormat
 __all__ = ["NoisereduceEngine", "NoisereduceSettings"]
 
 _SEGMENT_S = 30
+# Above and below, its smoothing of 500 Hz by 50 ms is less than a bin or a frame: an error.
+_RATES_HZ = (8000, 192000)
 # Its transform has 1024 points and its smoothing looks at several frames.
 _SHORTEST_SAMPLES = 8192
 # -140 dBFS: below what 24 bits can hold, enough to divide by.
@@ -28,7 +31,7 @@ class NoisereduceSettings:
     """
 
     strength: float = 1.0
-    """Share of the noise it takes away (its `prop_decrease`), 0 to 1."""
+    """Share of its output, 0 (the input alone) to 1."""
 
     stationary: bool = False
     """Whether it takes the noise as the same throughout a segment."""
@@ -45,14 +48,20 @@ class NoisereduceEngine(Processor):
     is the latency, and its idea of the noise begins anew with each. It is not for live.
     For comparison, or for those who are used to it; `Denoiser` is the default.
 
-    Three things are put right. It takes channels first, and a block's samples for
-    channels otherwise. It divides by zero on digital silence and returns NaN: silent
-    segments pass as they are, and a segment with silence in it gets noise of -140 dBFS,
-    the same on every run. What still comes back as NaN is replaced by the input.
+    Four things are put right. It takes channels first, and a block's samples for channels
+    otherwise. With stationary noise it measures the mean of all channels, which is nothing
+    where they cancel: each channel is given by itself. It divides by zero on digital silence
+    and returns NaN: silent channels pass as they are, and a segment that comes back as NaN is
+    given again with noise of -140 dBFS, the same on every run. With stationary noise a
+    `prop_decrease` of 0 still takes the ends of the spectrum away: its output is mixed with
+    the input here.
 
     Args:
-        fmt: Format of the stream.
+        fmt: Format of the stream, 8 to 192 kHz.
         settings: What it is told.
+
+    Raises:
+        SettingError: The sample rate is outside 8 to 192 kHz.
 
     References:
         T. Sainburg, A. Zorea, "Noisereduce: domain general noise reduction for time
@@ -60,6 +69,8 @@ class NoisereduceEngine(Processor):
     """
 
     def __init__(self, fmt: StreamFormat, settings: NoisereduceSettings | None = None) -> None:
+        if not _RATES_HZ[0] <= fmt.sample_rate <= _RATES_HZ[1]:
+            raise SettingError("sample_rate", fmt.sample_rate, "8000 to 192000 Hz for noisereduce")
         self.fmt = fmt
         self.settings = settings or NoisereduceSettings()
         self.latency_samples = _SEGMENT_S * fmt.sample_rate
@@ -85,7 +96,7 @@ class NoisereduceEngine(Processor):
         return self._release()
 
     def facts(self) -> Mapping[str, Fact]:
-        """Return `n_repaired`: segments that the package alone would have spoilt."""
+        """Return `n_repaired`: segments of a channel that the package alone gives as NaN."""
         return {"n_repaired": self._n_repaired}
 
     def _hold(self, block: Block) -> None:
@@ -95,31 +106,30 @@ class NoisereduceEngine(Processor):
     def _release(self) -> Block:
         segment = np.concatenate([*self._held, self.fmt.silence(0)])
         self._held, self._n_held = [], 0
-        if self.settings.strength == 0.0 or not segment.any():
-            return segment
-        return self._reduce(segment)
+        strength = np.float32(self.settings.strength)
+        for index in range(self.fmt.channels) if strength else ():
+            channel = segment[:, index].copy()
+            if channel.any():
+                segment[:, index] += strength * (self._reduced(channel) - channel)
+        return segment
 
-    def _reduce(self, segment: Block) -> Block:
-        padded = self.fmt.silence(max(len(segment), _SHORTEST_SAMPLES))
-        padded[: len(segment)] = segment
-        is_repaired = bool((padded[:-1] == padded[1:]).all(axis=1).any())
-        if is_repaired:
+    def _reduced(self, channel: NDArray[np.float32]) -> NDArray[np.float32]:
+        padded = np.zeros(max(len(channel), _SHORTEST_SAMPLES), np.float32)
+        padded[: len(channel)] = channel
+        reduced = self._call_package(padded)
+        if not np.isfinite(reduced).all():
+            self._n_repaired += 1
             # Where the signal stands still its spectrum is zero.
-            noise = np.random.default_rng(0).standard_normal(padded.shape, np.float32)
-            padded += noise * np.float32(_DITHER_AMPLITUDE)
-        reduced = self._call_package(padded)[: len(segment)]
-        finite = np.isfinite(reduced)
-        self._n_repaired += is_repaired or not finite.all()
-        return np.where(finite, reduced, segment)
+            noise = np.random.default_rng(0).standard_normal(len(padded), np.float32)
+            reduced = self._call_package(padded + noise * np.float32(_DITHER_AMPLITUDE))
+        # What noise does not help passes as it is.
+        return np.where(np.isfinite(reduced), reduced, padded)[: len(channel)]
 
-    def _call_package(self, samples: Block) -> Block:
+    def _call_package(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         from noisereduce import reduce_noise
 
         with np.errstate(all="ignore"):
             reduced = reduce_noise(
-                y=samples.T,
-                sr=self.fmt.sample_rate,
-                prop_decrease=self.settings.strength,
-                stationary=self.settings.stationary,
+                y=samples, sr=self.fmt.sample_rate, stationary=self.settings.stationary
             )
-        return np.ascontiguousarray(np.asarray(reduced, np.float32).reshape(samples.T.shape).T)
+        return np.asarray(reduced, np.float32)

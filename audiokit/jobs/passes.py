@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from audiokit.dsp.residual import Residual
 from audiokit.jobs.taps import Tap
-from audiokit.stage import Block, Processor, StreamFormat, TwoPass, run_blocks
+from audiokit.stage import Block, Chain, Processor, StreamFormat, TwoPass, run_blocks
 
 __all__ = ["Blocks", "Pass", "SecondPass"]
 
@@ -28,11 +29,16 @@ class Pass:
         self.fmt = fmt
         self.stages: list[tuple[str, Processor]] = []
         self._blocks = blocks
+        self._n_turned = 0
 
     @property
     def out_fmt(self) -> StreamFormat:
         """Format of the blocks at the end."""
         return self.stages[-1][1].out_fmt if self.stages else self.fmt
+
+    def keep_removed(self) -> None:
+        """From the stages so far, give what they took away instead of what they left."""
+        self._n_turned = len(self.stages)
 
     def settle(self, pour: Callable[[Blocks], None]) -> None:
         """Pour the stream out until what comes out will do: here, once.
@@ -45,6 +51,9 @@ class Pass:
     def _stream(self, stages: list[Processor]) -> Blocks:
         # No `Chain`, which would look at every sample: the reader has.
         blocks = self._blocks()
+        if self._n_turned:
+            turned = Residual(Chain(self.fmt, stages[: self._n_turned]))
+            stages = [turned, *stages[self._n_turned :]]
         for stage in stages:
             stage.reset()
             blocks = run_blocks(stage, blocks)

@@ -2,7 +2,8 @@
 
 Blocks flow from the reader through a chain. A stage that must hear the whole stream first
 (`TwoPass`) ends one pass, and the stream waits for the next: in a spool, or in the source
-itself where that is as quick to read again.
+itself where that is as quick to read again. A stage that only learns ends none: the pass
+begins again once it has.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from audiokit.errors import EmptyError, TooLongError, TooShortError
+from audiokit.errors import EmptyError, SettingError, TooLongError, TooShortError
 from audiokit.files.read import AudioReader, open_audio
 from audiokit.files.spool import BlockSpool
 from audiokit.files.write import is_lossy
@@ -51,6 +52,10 @@ class Pipeline:
     ) -> None:
         self.task, self.recipe, self.limits, self.reader = task, recipe, limits, reader
         self._n_samples = 0
+        self._is_read = False
+        # The source, where a stage must hear it twice and it is not read twice.
+        self._held: BlockSpool | None = None
+        self._compares_for = recipe.comparing()
         self._passes = [Pass(reader.fmt, self._read)]
         self._sinks: list[Sink] = []
         n_head = _leading_format_stages(recipe)
@@ -90,17 +95,36 @@ class Pipeline:
     ) -> None:
         """Let the stream meet the next stage; one that must hear all of it ends a pass."""
         current = self._passes[-1]
-        if index == 0 and self._measures and isinstance(stage, Processor):
+        is_level = isinstance(stage, TwoPass) and stage.corrects
+        if index == 0 and self._measures and not is_level:
             self._source_taps = _listen(current, loudness_tap(current.out_fmt))
         if index == self._judges_at:
             self._quality_taps = _listen(current, quality_tap(current.out_fmt))
         if isinstance(stage, Processor):
             current.stages.append((use, stage))
             return
+        if not stage.corrects:
+            current.stages.append((use, self._learn(stack, stage)))
+            return
         blocks, report = self._hear(stack, stage)
         if index == 0:
             self._first_report = report
         self._passes.append(SecondPass(blocks, use, stage, report))
+
+    def _learn(self, stack: ExitStack, stage: TwoPass[Any]) -> Processor:
+        """Let a stage hear the stream as it comes to it; return what it builds."""
+        is_source = len(self._passes) == 1 and not self._is_read
+        if is_source and not self._can_reread():
+            self._held = stack.enter_context(BlockSpool(self.reader.fmt, self.task.scratch))
+        meter = stage.new_meter(stage.fmt)
+
+        def pour(blocks: Blocks) -> None:
+            meter.reset()
+            for block in blocks:
+                meter.update(block)
+
+        self._passes[-1].settle(pour)
+        return stage.build(meter.result())
 
     def _hear(self, stack: ExitStack, stage: TwoPass[Any]) -> tuple[Callable[[], Blocks], Any]:
         """Run a pass that only listens; return how to get its stream again, and the report."""
@@ -128,6 +152,7 @@ class Pipeline:
         last = self._passes[-1]
         is_retried = isinstance(last, SecondPass)
         places = stack.enter_context(open_places(self.task, is_retried=is_retried))
+        further = self._compare(places)
         taps: list[Tap] = []
         if isinstance(last, SecondPass) and last.ends_with_level:
             last.listen = self._listener(places)
@@ -137,7 +162,8 @@ class Pipeline:
         def pour(blocks: Blocks) -> None:
             with open_sinks(
                 self.task, self.recipe, last.out_fmt, self.reader, places=places
-            ) as sinks:
+            ) as opened:
+                sinks = [*opened, *further]
                 for block in blocks:
                     for sink in sinks:
                         sink.write(block)
@@ -152,6 +178,37 @@ class Pipeline:
         if isinstance(last, SecondPass) and last.ends_with_level:
             return loudness_facts("out", last.outcome)
         return {k: v for tap in taps for k, v in loudness_facts("out", tap.result()).items()}
+
+    def _compare(self, places: Mapping[str, Place]) -> list[Sink]:
+        """Let the source meet its result where that is asked for; return what writes it down."""
+        last = self._passes[-1]
+        if self._compares_for is not None and last.out_fmt != self.reader.fmt:
+            out, own = last.out_fmt, self.reader.fmt
+            value = f"{out.sample_rate} Hz, {out.channels} channel(s)"
+            expected = f"{own.sample_rate} Hz, {own.channels}, as {self.task.name}"
+            raise SettingError(self._compares_for, value, expected, "Leave the format as it is.")
+        is_turned = self.recipe.kept() == "removed"
+        page = places.get("report")
+        sinks: list[Sink] = []
+        if page is not None and isinstance(page.temporary, Path):
+            from audiokit.jobs.compare_page import PageSink
+            from audiokit.jobs.comparison import Comparison
+
+            settings = self.recipe.write_settings("report")
+            comparison = Comparison(last.fmt, listen_s=settings.listen_s, gives_removed=is_turned)
+            last.stages.insert(0, ("", Tap(last.fmt, comparison)))
+            sinks.append(
+                PageSink(
+                    comparison,
+                    page.temporary,
+                    title=Path(self.task.name).name,
+                    recipe=self.recipe,
+                    facts=lambda: _stage_facts(self._passes),
+                )
+            )
+        if is_turned:
+            last.keep_removed()
+        return sinks
 
     def _listener(self, places: Mapping[str, Place]) -> Callable[[TwoPass[Any]], Any] | None:
         """Return what measures the audio as it will be decoded; None where nothing is lost."""
@@ -175,6 +232,10 @@ class Pipeline:
         return listen
 
     def _read(self) -> Blocks:
+        if self._is_read:
+            held = self._held
+            yield from self._read_again() if held is None else held.blocks(BLOCK_SAMPLES)
+            return
         most = self.limits.max_duration_s * self.reader.fmt.sample_rate
         for block in self.reader.blocks(BLOCK_SAMPLES):
             self._n_samples += len(block)
@@ -184,7 +245,10 @@ class Pipeline:
                     f"is longer than {self.limits.max_duration_s:g} s",
                     "Raise --max-duration-s to take it.",
                 )
+            if self._held is not None:
+                self._held.write(block)
             yield block
+        self._is_read = True
 
     def _can_reread(self) -> bool:
         """Return whether the source is as quick to read again as a copy of it."""

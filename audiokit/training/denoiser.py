@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from audiokit.training.corpus import load_corpus
-from audiokit.training.examples import ExamplePool, make_pool
+from audiokit.training.examples import ExamplePool, PoolPlan, Task, make_pool
 from audiokit.training.mask_model import MaskModel
 
 __all__ = ["TrainSettings", "main", "mask_loss", "train_denoiser"]
@@ -50,6 +50,7 @@ class TrainSettings:
         error_weight: Weight of the logarithm of the error's power, which is what SI-SDR
             measures, against that of loudness.
         seed: Decides everything.
+        task: What the network shall take away.
     """
 
     n_examples: int = 20000
@@ -61,6 +62,7 @@ class TrainSettings:
     lost_speech: float = 2.0
     error_weight: float = 0.06
     seed: int = 1
+    task: Task = "noise"
 
 
 def mask_loss(logits: Tensor, parts: Sequence[Tensor], settings: TrainSettings) -> Tensor:
@@ -110,13 +112,13 @@ def train_denoiser(
     torch.set_num_threads(1)
     corpus = load_corpus(data, held_back=False)
     model = MaskModel(settings.width, settings.n_layers)
-    to_train, to_judge = scratch / "train", scratch / "judge"
-    make_pool(to_train, corpus, settings.n_examples, seed=settings.seed, workers=workers)
+    plan = PoolPlan(settings.n_examples, settings.seed, settings.task)
+    pool = make_pool(scratch / "train", corpus, plan, workers=workers)
+    plan = PoolPlan(_N_HELD_BACK, settings.seed + 1, settings.task)
     others = load_corpus(data, held_back=True)
-    make_pool(to_judge, others, _N_HELD_BACK, seed=settings.seed + 1, workers=workers)
+    judge = make_pool(scratch / "judge", others, plan, workers=workers)
     log.info("training.examples_made n=%d", settings.n_examples)
-    pool = ExamplePool(to_train, settings.n_examples, "r")
-    held_back = _tensors(ExamplePool(to_judge, _N_HELD_BACK, "r"), np.arange(_N_HELD_BACK))
+    held_back = _tensors(judge, np.arange(_N_HELD_BACK))
     losses = _descend(model, pool, held_back, settings)
     weights = model.shipped()
     record = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,9 @@ from audiokit.denoise.bands import N_POINTS, bins_to_points
 from audiokit.denoise.point_levels import N_FEATURES, SILENCE, PointLevels
 from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples
 from audiokit.training.mixtures import make_mixture
+from audiokit.training.rooms import make_reverberant
 
-__all__ = ["Example", "ExamplePool", "make_example", "make_pool"]
+__all__ = ["Example", "ExamplePool", "PoolPlan", "Task", "make_example", "make_pool"]
 
 WINDOW_SAMPLES, HOP_SAMPLES = 512, 256
 N_FRAMES = 188
@@ -22,6 +24,10 @@ _N_SAMPLES = N_FRAMES * HOP_SAMPLES
 # Powers lie on a scale where the clean speech has 1; this is far below what is heard.
 _LEAST_POWER = 1e-8
 Half = NDArray[np.float16]
+Task: TypeAlias = Literal["noise", "room"]
+"""What a network shall take away."""
+
+_MAKERS = {"noise": make_mixture, "room": make_reverberant}
 
 
 class Example(NamedTuple):
@@ -40,9 +46,9 @@ class Example(NamedTuple):
     likeness: Half
 
 
-def make_example(seed: tuple[int, int], corpus: Corpus) -> Example:
+def make_example(seed: tuple[int, int], corpus: Corpus, task: Task = "noise") -> Example:
     """Return the example of a seed."""
-    mixture = make_mixture(np.random.default_rng(seed), corpus, _N_SAMPLES)
+    mixture = _MAKERS[task](np.random.default_rng(seed), corpus, _N_SAMPLES)
     noisy, clean = _spectra(mixture.noisy), _spectra(mixture.clean)
     power = np.square(noisy.real) + np.square(noisy.imag)
     to_points = bins_to_points(power.shape[1], SAMPLE_RATE / WINDOW_SAMPLES)
@@ -101,33 +107,43 @@ class ExamplePool:
             yield np.ascontiguousarray(array[indices].swapaxes(0, 1)).astype(np.float32)
 
 
-def make_pool(folder: Path, corpus: Corpus, n_examples: int, *, seed: int, workers: int) -> None:
-    """Make examples 0, 1, … of a seed, by several processes; none that are there already.
+@dataclass(frozen=True, slots=True)
+class PoolPlan:
+    """Which examples to make.
+
+    Args:
+        n_examples: How many: number 0, 1, ….
+        seed: Decides every example together with its number.
+        task: What the network shall take away.
+    """
+
+    n_examples: int
+    seed: int
+    task: Task = "noise"
+
+
+def make_pool(folder: Path, corpus: Corpus, plan: PoolPlan, *, workers: int) -> ExamplePool:
+    """Return the examples of a plan: made by several processes, or there from an earlier run.
 
     Args:
         folder: Where they go.
         corpus: What they are made of.
-        n_examples: How many.
-        seed: Decides every example together with its number.
-        workers: Processes.
+        plan: Which.
+        workers: Processes; their number changes nothing.
     """
     from joblib import Parallel, delayed
 
-    made, key = folder / "made.txt", f"{corpus.digest} {n_examples} {seed}"
-    if made.exists() and made.read_text() == key:
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    ExamplePool(folder, n_examples, "w+")
-    parts = np.array_split(np.arange(n_examples), max(1, n_examples // 250))
-    Parallel(n_jobs=workers)(
-        delayed(_make_part)(folder, corpus, n_examples, part, seed) for part in parts
-    )
-    made.write_text(key)
+    made, key = folder / "made.txt", f"{corpus.digest} {plan}"
+    if not made.exists() or made.read_text() != key:
+        folder.mkdir(parents=True, exist_ok=True)
+        ExamplePool(folder, plan.n_examples, "w+")
+        parts = np.array_split(np.arange(plan.n_examples), max(1, plan.n_examples // 250))
+        Parallel(n_jobs=workers)(delayed(_make_part)(folder, corpus, plan, part) for part in parts)
+        made.write_text(key)
+    return ExamplePool(folder, plan.n_examples, "r")
 
 
-def _make_part(
-    folder: Path, corpus: Corpus, n_examples: int, indices: NDArray[np.intp], seed: int
-) -> None:
-    pool = ExamplePool(folder, n_examples, "r+")
+def _make_part(folder: Path, corpus: Corpus, plan: PoolPlan, indices: NDArray[np.intp]) -> None:
+    pool = ExamplePool(folder, plan.n_examples, "r+")
     for index in indices.tolist():
-        pool.store(index, make_example((seed, index), corpus))
+        pool.store(index, make_example((plan.seed, index), corpus, plan.task))

@@ -9,7 +9,7 @@ import numpy as np
 from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples, pick
 from audiokit.training.noises import any_noise, fill
 
-__all__ = ["Mixture", "make_mixture"]
+__all__ = ["Mixture", "active_rms", "at_level", "make_mixture", "talk", "tilt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ def make_mixture(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Mi
         corpus: Where speech and noise come from.
         n_samples: Length.
     """
-    clean = _tilt(rng, _talk(rng, corpus, n_samples), 4.0)
+    clean = tilt(rng, talk(rng, corpus, n_samples), 4.0)
     if rng.random() < 0.35:
         clean = _in_room(rng, clean)
-    noise = _tilt(rng, any_noise(rng, corpus, n_samples), 6.0)
+    noise = tilt(rng, any_noise(rng, corpus, n_samples), 6.0)
     if rng.random() < 0.2:
         noise = _in_room(rng, noise)
     snr_db = _snr_db(rng)
-    noise = noise * np.float32(_active_rms(clean) / _rms(noise) * 10.0 ** (-snr_db / 20.0))
+    noise = noise * np.float32(active_rms(clean) / _rms(noise) * 10.0 ** (-snr_db / 20.0))
     kind = rng.random()
     if kind < 0.03:
         clean = np.zeros_like(clean)
@@ -53,9 +53,14 @@ def make_mixture(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Mi
     if rng.random() < 0.15:
         bandwidth_hz = float(rng.choice((4000.0, rng.uniform(3000.0, 7500.0))))
         noisy, clean = (_band_limited(signal, bandwidth_hz) for signal in (noisy, clean))
-    level = 10.0 ** (rng.uniform(-45.0, -8.0) / 20.0) / max(_rms(noisy), 1e-6)
-    noisy, clean = noisy * np.float32(level), clean * np.float32(level)
-    return Mixture(_through_channel(rng, noisy), clean, bandwidth_hz)
+    return at_level(rng, Mixture(noisy, clean, bandwidth_hz))
+
+
+def at_level(rng: np.random.Generator, mixture: Mixture) -> Mixture:
+    """Return an example at another level, its noisy side through a converter or codec."""
+    level = 10.0 ** (rng.uniform(-45.0, -8.0) / 20.0) / max(_rms(mixture.noisy), 1e-6)
+    noisy, clean = mixture.noisy * np.float32(level), mixture.clean * np.float32(level)
+    return Mixture(_through_channel(rng, noisy), clean, mixture.bandwidth_hz)
 
 
 def _snr_db(rng: np.random.Generator) -> float:
@@ -65,7 +70,8 @@ def _snr_db(rng: np.random.Generator) -> float:
     return float(rng.uniform(-5.0, 20.0))
 
 
-def _talk(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Samples:
+def talk(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Samples:
+    """Return somebody talking, with pauses, at some pitch and speed."""
     voice = corpus.speech if rng.random() < 0.85 else corpus.keywords
     speech = _other_speed(rng, pick(rng, voice))
     if rng.random() < 0.2:
@@ -85,7 +91,7 @@ def _other_speed(rng: np.random.Generator, recording: Samples) -> Samples:
     return changed
 
 
-def _tilt(rng: np.random.Generator, signal: Samples, spread_db: float) -> Samples:
+def tilt(rng: np.random.Generator, signal: Samples, spread_db: float) -> Samples:
     """Return a signal through a random smooth equalizer: another microphone."""
     if rng.random() < 0.3:
         return signal
@@ -161,7 +167,7 @@ def _coded(signal: Samples, codec: str, compression: float) -> Samples:
     return out
 
 
-def _active_rms(signal: Samples) -> float:
+def active_rms(signal: Samples) -> float:
     """Return the level while somebody talks."""
     frames = signal[: len(signal) // 320 * 320].reshape(-1, 320)
     power = np.mean(np.square(frames), axis=1)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audiokit.denoise.clicks import ClickRepairer
+from audiokit.denoise.clipping import ClippingRepairer
 from audiokit.denoise.denoiser import Denoiser
+from audiokit.denoise.hum import HumRemover, HumSettings
 from audiokit.denoise.noisereduce_engine import NoisereduceEngine
+from audiokit.denoise.profile import NoiseProfileMeter
+from audiokit.denoise.rnnoise_engine import RnnoiseEngine, RnnoiseSettings
+from audiokit.denoise.room import RoomReducer
+from audiokit.denoise.spectral_engine import SpectralEngine
+from audiokit.denoise.speex_engine import SpeexEngine
+from audiokit.denoise.webrtc_engine import WebrtcEngine, WebrtcSettings
+from audiokit.denoise.wind import WindReducer
 from audiokit.dsp.channels import ChannelMixer, ChannelSettings
 from audiokit.dsp.filters import Highpass, HighpassSettings, Lowpass, LowpassSettings
+from audiokit.dsp.residual import Residual
 from audiokit.features import FAMILY_NAMES, FeatureExtractor, FeatureSettings
 from audiokit.files.resample import Resampler, ResampleSettings
 from audiokit.loudness.active_level import ActiveLevelMeter
@@ -37,10 +50,38 @@ from audiokit.testing import (
 )
 from audiokit.vad.detector import SpeechDetector
 
+
+def of_package(package, build):
+    """Return a builder that skips the test where an optional package is absent."""
+
+    def build_or_skip(fmt):
+        if find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+        return build(fmt)
+
+    return build_or_skip
+
+
 PROCESSORS = {
     "empty chain": lambda fmt: Chain(fmt, []),
     "denoise": Denoiser,
+    "hum": HumRemover,
+    "hum with look-ahead": lambda fmt: HumRemover(fmt, HumSettings(lookahead_ms=120.0)),
+    "wind": WindReducer,
     "noisereduce": NoisereduceEngine,
+    "spectral subtraction": SpectralEngine,
+    # What is speech-like here is noise to the first, and the second turns the phase of its
+    # lowest tone; tests/denoise/test_engines.py hears both alone.
+    "half of rnnoise": of_package(
+        "pyrnnoise", lambda fmt: RnnoiseEngine(fmt, RnnoiseSettings(strength=0.5))
+    ),
+    "half of webrtc": of_package(
+        "webrtc_noise_gain", lambda fmt: WebrtcEngine(fmt, WebrtcSettings(strength=0.5))
+    ),
+    "speex": of_package("speexdsp_ns", SpeexEngine),
+    "clicks": ClickRepairer,
+    "clipping": ClippingRepairer,
+    "room": RoomReducer,
     "channels to mono": ChannelMixer,
     "channels by energy": lambda fmt: ChannelMixer(fmt, ChannelSettings("energy")),
     "channels to stereo": lambda fmt: ChannelMixer(fmt, ChannelSettings("stereo")),
@@ -48,6 +89,7 @@ PROCESSORS = {
     "high-pass of order 5": lambda fmt: Highpass(fmt, HighpassSettings(40.0, order=5)),
     "low-pass": lambda fmt: Lowpass(fmt, LowpassSettings(cutoff_hz=3900.0)),
     "low-pass that stands aside": lambda fmt: Lowpass(fmt, LowpassSettings(cutoff_hz=30000.0)),
+    "residual": lambda fmt: Residual(Chain(fmt, [Highpass(fmt), TruePeakLimiter(fmt)])),
     "gain": lambda fmt: Gain(fmt, GainSettings(6.0)),
     "limiter": lambda fmt: TruePeakLimiter(fmt, LimiterSettings(ceiling_dbtp=-12.0)),
     "compressor": Compressor,
@@ -74,6 +116,8 @@ METERS = {
     "level": LevelMeter,
     "true peak": TruePeakMeter,
     "quality": QualityMeter,
+    "noise profile": NoiseProfileMeter,
+    "noise profile of the quietest": lambda fmt: NoiseProfileMeter(fmt, quietest=0.1),
 }
 
 

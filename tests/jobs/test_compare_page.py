@@ -1,0 +1,182 @@
+"""The page to listen and compare: complete, true, and needing nothing from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import soundfile
+
+from audiokit.errors import SettingError
+from audiokit.jobs.compare_page import PageSettings
+from audiokit.jobs.process import ProcessTask, process_file
+from audiokit.recipe import make_recipe
+from audiokit.stage import StreamFormat
+from audiokit.testing import speechlike
+
+pytest.importorskip("matplotlib")
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+STAGES = [{"use": "highpass", "cutoff_hz": 100}, {"use": "denoise"}]
+
+
+def noisy(fmt, seconds):
+    rng = np.random.default_rng(5)
+    noise = rng.standard_normal((round(seconds * fmt.sample_rate), fmt.channels)) * 0.01
+    return (speechlike(fmt, seconds) * 0.8 + noise).astype(np.float32)
+
+
+def page_of(folder, block, sample_rate=16000, *, name="take.wav", stages=STAGES, **write):
+    """Write a recording, clean it, and return the page."""
+    soundfile.write(folder / name, block, sample_rate, "FLOAT")
+    outputs = {"audio": folder / "out" / name, "report": folder / "out" / f"{name}.html"}
+    recipe = make_recipe("mine", {"stage": stages, "write": {"audio": {}, "report": {}} | write})
+    task = ProcessTask(str(folder / name), outputs, name=str(folder / name), scratch=folder)
+    process_file(task, recipe)
+    return outputs["report"].read_text(encoding="utf-8")
+
+
+def sounds_of(page):
+    """Return the samples of the page's players: before, after, removed."""
+    found = re.findall(r'src="data:audio/flac;base64,([^"]+)"', page)
+    return [
+        soundfile.read(io.BytesIO(base64.b64decode(data)), always_2d=True)[0] for data in found
+    ]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("page")
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    return page_of(folder, noisy(StreamFormat(16000, 2), 4.0))
+
+
+def test_what_is_played_is_the_source_the_result_and_their_difference(folder, page):
+    before, after, removed = sounds_of(page)
+    source, _ = soundfile.read(folder / "take.wav")
+    result, _ = soundfile.read(folder / "out" / "take.wav")
+    # 16 bits, with dither.
+    np.testing.assert_allclose(before, source, rtol=0, atol=3 / 32768)
+    np.testing.assert_allclose(after, result, rtol=0, atol=3 / 32768)
+    np.testing.assert_allclose(removed, source - result, rtol=0, atol=3 / 32768)
+    assert "The whole recording" in page
+
+
+def test_nothing_is_loaded_from_elsewhere(page):
+    assert re.findall(r"(?:https?:)?//\w", re.sub(r"base64,[^\"]+", "", page)) == []
+    assert "default-src 'none'" in page
+    assert {url.partition(";")[0] for url in re.findall(r'src="([^"]{4,30})', page)} == {
+        "data:audio/flac",
+        "data:image/png",
+    }
+
+
+def test_it_tells_the_figures_and_the_settings(folder, page):
+    words = re.sub(r"<[^>]+>", " ", re.sub(r"base64,[^\"]+", "", page))
+    source, _ = soundfile.read(folder / "take.wav")
+    level_dbfs = 10 * np.log10(np.mean(source**2))
+    assert f"{level_dbfs:.1f}".replace("-", "\N{MINUS SIGN}") in words
+    for said in ("Noise floor", "mean reduction", "4 s, 16000 Hz, stereo", "cutoff  100 Hz"):
+        assert said.split() == [word for word in said.split() if word in words], said
+    assert page.count("<img ") == 3
+    assert page.count("<audio ") == 3
+
+
+def test_the_same_recording_gives_the_same_page(tmp_path, page):
+    assert page_of(tmp_path, noisy(StreamFormat(16000, 2), 4.0)) == page
+
+
+def test_kept_noise_changes_the_audio_and_not_the_page(tmp_path, page):
+    stages, block = STAGES, noisy(StreamFormat(16000, 2), 4.0)
+    turned = page_of(tmp_path, block, stages=stages, audio={"keep": "removed"})
+    for own, other in zip(sounds_of(turned), sounds_of(page), strict=True):
+        np.testing.assert_allclose(own, other, rtol=0, atol=3 / 32768)
+
+
+def test_only_the_beginning_of_a_long_recording_is_on_it(tmp_path):
+    block = noisy(StreamFormat(8000, 1), 70.0)
+    page = page_of(tmp_path, block, 8000, stages=[{"use": "gain", "gain_db": -6}])
+    assert [len(sound) for sound in sounds_of(page)] == [480_000] * 3
+    assert "The first 1:00 of 1:10" in page
+    short = page_of(tmp_path, block, 8000, stages=[{"use": "gain"}], report={"listen_s": 5})
+    assert [len(sound) for sound in sounds_of(short)] == [40_000] * 3
+
+
+@pytest.mark.parametrize(
+    "block",
+    [np.zeros((8000, 1)), np.full((1, 1), 0.5), np.sign(noisy(StreamFormat(8000, 1), 1.0))],
+    ids=["silence", "one sample", "all clipped"],
+)
+def test_odd_recordings_have_a_page_too(tmp_path, block):
+    page = page_of(tmp_path, block, 8000)
+    assert "nan" not in re.sub(r"base64,[^\"]+", "", page).lower()
+    assert len(sounds_of(page)) == 3
+
+
+def test_a_name_is_text_and_never_markup(tmp_path):
+    page = page_of(tmp_path, noisy(StreamFormat(8000, 1), 0.5), 8000, name="<b>&$x.wav")
+    assert "<h1>&lt;b&gt;&amp;$x.wav</h1>" in page
+
+
+def test_a_recipe_that_changes_the_format_has_no_page(tmp_path):
+    with pytest.raises(SettingError, match=r"write\.report is '16000 Hz, 1 channel"):
+        page_of(tmp_path, noisy(StreamFormat(16000, 2), 0.5), stages=[{"use": "channels"}])
+    assert not list((tmp_path / "out").glob("*"))
+
+
+@pytest.mark.parametrize("listen_s", [0.5, 61.0])
+def test_an_excerpt_of_no_length_or_too_much_is_refused(listen_s):
+    with pytest.raises(SettingError, match="1 to 60 s"):
+        PageSettings(listen_s)
+
+
+# Reports what a browser made of the page where `--dump-dom` can see it.
+PROBE = """<script>
+addEventListener("load", async () => {
+  const players = [...document.querySelectorAll("audio")];
+  const ready = (player) => new Promise((done) => {
+    if (player.readyState > 0 || player.error) done();
+    else for (const name of ["loadedmetadata", "error"]) player.addEventListener(name, done);
+  });
+  await Promise.all(players.map(ready));
+  document.body.dataset.found = JSON.stringify({
+    lengths: players.map((player) => player.duration),
+    widths: [...document.images].map((image) => image.naturalWidth),
+    fits: document.documentElement.scrollWidth <= innerWidth,
+    requests: performance.getEntriesByType("resource").length,
+  });
+});
+</script>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium to open the page with")
+def test_a_browser_plays_and_shows_it_on_a_phone(tmp_path, page):
+    path = tmp_path / "page.html"
+    path.write_text(page.replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
+    done = subprocess.run(
+        [
+            *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=390,844"),
+            *(f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000"),
+            *("--dump-dom", path.as_uri()),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    told = re.search(r'data-found="([^"]+)"', done.stdout)
+    assert told is not None, done.stderr[-2000:]
+    found = json.loads(told[1].replace("&quot;", '"'))
+    assert found["lengths"] == pytest.approx([4.0] * 3, abs=0.01)
+    assert all(width > 100 for width in found["widths"])
+    assert found["fits"]
+    assert found["requests"] == 0

@@ -36,6 +36,7 @@ _SPEECH_DECAY_DB_PER_S = 0.5
 # Taken as the speech level until something louder is heard.
 _EXPECTED_SPEECH_DBFS = -30.0
 _SPEECH_FROM_HZ = 200.0
+_LOG_PER_DB = math.log(10.0) / 20.0
 # The network was trained with frames so far apart.
 _NETWORK_HOP_MS = 16.0
 _NETWORK_WINDOWS_MS = (32.0, 48.0)
@@ -237,8 +238,10 @@ class Denoiser(Processor):
         """Return the lowest gain of each frame, higher where the noise is low anyway."""
         snr_db = loudest_db - 10.0 * np.log10(noise)
         lowest_db = _SNR_SLOPE * (snr_db - _GOOD_SNR_DB)
-        lowest_db.clip(self.settings.floor_db, 0.0, out=lowest_db)
-        return (lowest_db * (math.log(10.0) / 20.0)).astype(np.float32)
+        np.maximum(lowest_db, self.settings.floor_db, out=lowest_db)
+        np.minimum(lowest_db, 0.0, out=lowest_db)
+        lowest_db *= _LOG_PER_DB
+        return lowest_db.astype(np.float32)
 
     def _fall_or_rise(self, loudest_db: float, level_db: float) -> float:
         """Return the level of the loudest frame so far, which falls by and by."""

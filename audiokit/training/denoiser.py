@@ -1,4 +1,4 @@
-"""Train the mask network of the denoiser: ``python -m audiokit.training.denoiser DATA``."""
+"""Train a mask network: ``python -m audiokit.training.denoiser DATA --task noise``."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train from the command line; write the weights and the record of the run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="folder with speech/ and noise/")
-    parser.add_argument("--out", type=Path, default=Path("mask_network.npz"))
+    parser.add_argument("--out", type=Path, default=Path("mask.npz"))
     parser.add_argument("--scratch", type=Path, help="keep examples here for other runs")
     parser.add_argument("--workers", type=int, default=1)
     for field in fields(TrainSettings):

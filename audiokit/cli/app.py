@@ -26,6 +26,7 @@ COMMANDS = {
     "normalize": "Bring files to a loudness, a speech level, a peak or an RMS level.",
     "convert": "Change container, sample rate, bit depth or channels.",
     "denoise": "Take background noise away.",
+    "echo": "Take the far end's echo out of a microphone.",
     "segment": "Find where people speak, and write labels.",
     "features": "Extract mel, MFCC, energy and spectral features.",
     "score": "Rate the quality of recordings, without a reference.",

@@ -141,9 +141,11 @@ class _Unit:
 
     def __init__(self, channels: int, memory: Memory) -> None:
         self._memory = memory
-        self._width = len(memory.from_state) - 1
+        width = len(memory.from_state) - 1
         # One more than its width: the 1 that the bias is multiplied with.
-        self._state = np.zeros((channels, self._width + 1), np.float32)
+        self._state = np.zeros((channels, width + 1), np.float32)
+        self._recalled = np.empty((channels, 3 * width), np.float32)
+        self._change = np.empty((channels, width), np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -152,16 +154,13 @@ class _Unit:
 
     def follow(self, inputs: Powers) -> Powers:
         """Return the state after each of the next frames, ``(frames, channels, width)``."""
-        width = self._width
         told = np.matmul(inputs, self._memory.from_input)
         told += self._memory.input_bias
         states = np.empty_like(inputs)
-        state = self._state
-        held = state[:, :-1]
-        recalled = np.empty((len(held), 3 * width), np.float32)
-        gates, fresh = recalled[:, : 2 * width], recalled[:, 2 * width :]
+        state, recalled, change = self._state, self._recalled, self._change
+        width = change.shape[1]
+        held, gates, fresh = state[:, :-1], recalled[:, : 2 * width], recalled[:, 2 * width :]
         reset, update = gates[:, :width], gates[:, width:]
-        change = np.empty_like(held)
         # What can be is looked up ahead of the loop: in it, that would cost as much as
         # the arithmetic.
         matmul, add, subtract, multiply, tanh = (
@@ -182,10 +181,10 @@ class _Unit:
             # The mean of both, and half their difference one way or the other.
             subtract(held, fresh, change)
             multiply(change, update, change)
-            add(held, fresh, held)
-            add(held, change, held)
-            multiply(held, _HALF, held)
-            out[:] = held
+            add(held, fresh, fresh)
+            add(fresh, change, fresh)
+            multiply(fresh, _HALF, out)
+            held[:] = out
         return states
 
 

@@ -204,9 +204,7 @@ class Denoiser(Processor):
     def _clean(self, spectra: Spectra) -> Spectra:
         power = np.square(spectra.real)
         power += np.square(spectra.imag)
-        in_band = np.add.reduce(power[..., self._grid.speech_bin :], axis=-1)
-        level = np.add.reduce(power[..., : self._grid.speech_bin], axis=-1)
-        level += in_band
+        level, in_band = self._grid.power_of(power)
         is_heard = level > self._silence
         loudest_db = self._loudest_so_far(in_band)
 

@@ -23,6 +23,7 @@ LowestGain: TypeAlias = Callable[[Levels], Levels]
 
 # Below this no gain is told from none.
 _LEAST_GAIN = np.float32(1e-4)
+_ONE = np.float32(1.0)
 # The noise that a mask takes away is a mean of about half a second.
 _NOISE_RATE = 1.0 / 30.0
 # From where the floor settles to the mean power of the noise.
@@ -64,6 +65,12 @@ class FrameGrid:
         """From frame to frame."""
         return 1000.0 * self.hop_samples / self.sample_rate
 
+    def power_of(self, power: Powers) -> tuple[Levels, Levels]:
+        """Return the power of whole frames, and of a voice's band in them."""
+        parts = np.add.reduceat(power, (0, self.speech_bin), axis=-1)
+        in_band = parts[..., 1]
+        return parts[..., 0] + in_band, in_band
+
 
 class Mask(Protocol):
     """How far each bin is turned down."""
@@ -95,7 +102,7 @@ class StatisticalMask:
     """
 
     def __init__(self, grid: FrameGrid, known: KnownNoise) -> None:
-        self._speech_bin = grid.speech_bin
+        self._grid = grid
         self._noise = NoiseFloor(
             grid.channels,
             grid.n_bins,
@@ -121,10 +128,9 @@ class StatisticalMask:
     ) -> tuple[Powers, Levels]:
         """Return the gain of the next frames, and the power of the noise in them."""
         noise = self._noise.track(power, is_heard)
-        in_band = np.add.reduce(noise[..., self._speech_bin :], axis=-1)
-        below = np.add.reduce(noise[..., : self._speech_bin], axis=-1)
+        whole, in_band = self._grid.power_of(noise)
         gain = self._gain.log_gain(power, noise, lowest(in_band)[..., np.newaxis])
-        return gain, (below + in_band) * _UNBIASED
+        return gain, whole * _UNBIASED
 
 
 class TrainedMask:
@@ -142,9 +148,7 @@ class TrainedMask:
     def reset(self) -> None:
         """Forget the stream."""
         self._network.reset()
-        silence = self._grid.silence
-        first, n_bins = self._grid.speech_bin, self._grid.n_bins
-        self._noise = [(silence * first, silence * (n_bins - first))] * self._grid.channels
+        self._noise = [self._grid.silence] * self._grid.channels
         self._n_heard = [0] * self._grid.channels
 
     def log_gain(
@@ -152,39 +156,27 @@ class TrainedMask:
     ) -> tuple[Powers, Levels]:
         """Return the gain of the next frames, and the power of the noise in them."""
         gain = self._network.gains(power, is_heard)
-        removed = np.subtract(np.float32(1.0), gain)
+        removed = np.subtract(_ONE, gain)
         removed *= power
-        first = self._grid.speech_bin
-        below, in_band = self._smooth(
-            np.add.reduce(removed[..., :first], axis=-1),
-            np.add.reduce(removed[..., first:], axis=-1),
-            is_heard,
-        )
+        noise = self._grid.power_of(removed)
         np.maximum(gain, _LEAST_GAIN, out=gain)
         np.log(gain, out=gain)
-        np.maximum(gain, lowest(in_band)[..., np.newaxis], out=gain)
-        return gain, below + in_band
+        np.maximum(gain, lowest(self._smooth(noise[1], is_heard))[..., np.newaxis], out=gain)
+        return gain, noise[0]
 
-    def _smooth(
-        self, below: Levels, in_band: Levels, is_heard: NDArray[np.bool_]
-    ) -> tuple[Levels, Levels]:
-        """Return the noise below a voice's band and in it: a running mean of what goes."""
-        pairs = np.stack([below, in_band], axis=-1)
-        for frame, (heard, values) in enumerate(
-            zip(is_heard.tolist(), pairs.tolist(), strict=True)
-        ):
-            for channel, (is_sound, value) in enumerate(zip(heard, values, strict=True)):
+    def _smooth(self, in_band: Levels, is_heard: NDArray[np.bool_]) -> Levels:
+        """Return the noise in a voice's band: a running mean of what goes."""
+        smooth = np.empty_like(in_band)
+        frames = zip(is_heard.tolist(), in_band.tolist(), strict=True)
+        for frame, (heard, values) in enumerate(frames):
+            for channel, is_sound in enumerate(heard):
                 if is_sound:
-                    self._noise[channel] = self._next(channel, value)
-            pairs[frame] = self._noise
-        return pairs[..., 0], pairs[..., 1]
+                    self._hear(channel, values[channel])
+            smooth[frame] = self._noise
+        return smooth
 
-    def _next(self, channel: int, value: list[float]) -> tuple[float, float]:
+    def _hear(self, channel: int, in_band: float) -> None:
         self._n_heard[channel] += 1
         rate = max(1.0 / self._n_heard[channel], _NOISE_RATE)
-        below, in_band = self._noise[channel]
-        least = self._grid.silence
-        return (
-            max(below + rate * (value[0] - below), least),
-            max(in_band + rate * (value[1] - in_band), least),
-        )
+        noise = self._noise[channel] + rate * (in_band - self._noise[channel])
+        self._noise[channel] = max(noise, self._grid.silence)

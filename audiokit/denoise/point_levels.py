@@ -85,32 +85,32 @@ class PointLevels:
         self, points: Powers, frame_level: NDArray[np.float32], is_heard: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float32], Powers]:
         """Return the usual level and each point's floor, at each frame."""
-        levels = np.empty(frame_level.shape, np.float32)
+        levels = np.empty_like(frame_level)
         floors = np.empty_like(points)
-        step, fall = np.empty_like(self._floor), np.empty_like(self._floor)
+        fall = np.empty_like(self._floor)
         last = self._floor
         subtract, multiply, minimum, add = np.subtract, np.multiply, np.minimum, np.add
         frames = zip(points, floors, frame_level.tolist(), is_heard.tolist(), strict=True)
         for index, (point, floor, level, heard) in enumerate(frames):
-            subtract(point, last, step)
+            subtract(point, last, floor)
             # Downward the quicker of the two steps is the lower one, upward the slower.
-            multiply(step, _FALL_RATE, fall)
-            multiply(step, _RISE_RATE, step)
-            minimum(step, fall, out=step)
-            add(last, step, floor)
+            multiply(floor, _FALL_RATE, fall)
+            multiply(floor, _RISE_RATE, floor)
+            minimum(floor, fall, out=floor)
+            add(last, floor, floor)
             for channel, is_sound in enumerate(heard):
-                if is_sound:
-                    self._hear_level(channel, level[channel])
-                else:
+                if not is_sound:
                     floor[channel] = last[channel]
-                if is_sound and self._n_heard[channel] == 1:
+                elif self._hear_level(channel, level[channel]) == 1:
                     floor[channel] = point[channel]
             levels[index] = self._level
             last = floor
         self._floor = last.copy()
         return levels, floors
 
-    def _hear_level(self, channel: int, level: float) -> None:
+    def _hear_level(self, channel: int, level: float) -> int:
+        """Let a frame's level count; return how many have."""
         self._n_heard[channel] += 1
         rate = max(1.0 / self._n_heard[channel], _LEVEL_RATE)
         self._level[channel] += rate * (level - self._level[channel])
+        return self._n_heard[channel]

@@ -156,19 +156,26 @@ class _Unit:
         """Return the state after each of the next frames, ``(frames, channels, width)``."""
         told = np.matmul(inputs, self._memory.from_input)
         told += self._memory.input_bias
-        states = np.empty_like(inputs)
-        state, recalled, change = self._state, self._recalled, self._change
+        # The first is the last one of the call before; each ends in the 1 for the bias.
+        states = np.empty((len(inputs) + 1, *self._state.shape), np.float32)
+        states[0], states[..., -1] = self._state, _ONE
+        recalled, change = self._recalled, self._change
         width = change.shape[1]
-        held, gates, fresh = state[:, :-1], recalled[:, : 2 * width], recalled[:, 2 * width :]
+        gates, fresh = recalled[:, : 2 * width], recalled[:, 2 * width :]
         reset, update = gates[:, :width], gates[:, width:]
+        from_state = self._memory.from_state
         # What can be is looked up ahead of the loop: in it, that would cost as much as
         # the arithmetic.
         matmul, add, subtract, multiply, tanh = (
             np.matmul, np.add, np.subtract, np.multiply, np.tanh,
         )  # fmt: skip
-        from_state = self._memory.from_state
-        for out, gates_told, fresh_told in zip(
-            states, told[..., : 2 * width], told[..., 2 * width :], strict=True
+        for state, held, out, gates_told, fresh_told in zip(
+            states[:-1],
+            states[:-1, :, :-1],
+            states[1:, :, :-1],
+            told[..., : 2 * width],
+            told[..., 2 * width :],
+            strict=True,
         ):
             matmul(state, from_state, recalled)
             add(gates, gates_told, gates)
@@ -184,8 +191,8 @@ class _Unit:
             add(held, fresh, fresh)
             add(fresh, change, fresh)
             multiply(fresh, _HALF, out)
-            held[:] = out
-        return states
+        self._state = states[-1].copy()
+        return states[1:, :, :-1]
 
 
 @lru_cache(maxsize=2)

@@ -1,0 +1,1 @@
+"""Taking the echo of the far end out of a microphone."""

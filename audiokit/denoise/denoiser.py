@@ -32,7 +32,9 @@ _RATES_HZ = (8000, 96000)
 # Each dB above that allows 2.5 dB more reduction.
 _GOOD_SNR_DB = 34.0
 _SNR_SLOPE = 2.5
-_SPEECH_DECAY_DB_PER_S = 0.5
+# The level of speech follows louder frames in so much time: a knock is no speech.
+_SPEECH_RISE_S = 0.3
+_SPEECH_DECAY_DB_PER_S = 1.0
 # Taken as the speech level until something louder is heard.
 _EXPECTED_SPEECH_DBFS = -30.0
 _SPEECH_FROM_HZ = 200.0
@@ -138,6 +140,7 @@ class Denoiser(Processor):
         )
         self._masks = self._build_masks()
         self._decay_db = _SPEECH_DECAY_DB_PER_S * hop / fmt.sample_rate
+        self._rise = -math.expm1(-hop / fmt.sample_rate / _SPEECH_RISE_S)
         # One half of the spectrum holds half the power.
         expected = _WHITE * self._stft.n_bins * 10.0 ** (_EXPECTED_SPEECH_DBFS / 10.0)
         self._expected_db = 10.0 * math.log10(expected)
@@ -174,7 +177,7 @@ class Denoiser(Processor):
         self._stft.reset()
         for mask in self._masks:
             mask.reset()
-        self._loudest_db = [self._expected_db] * self.fmt.channels
+        self._speech_db = [self._expected_db] * self.fmt.channels
         self._n_heard = 0
         self._sum_log_gain = 0.0
         self._sum_noise = 0.0
@@ -206,13 +209,13 @@ class Denoiser(Processor):
         power += np.square(spectra.imag)
         level, in_band = self._grid.power_of(power)
         is_heard = level > self._silence
-        loudest_db = self._loudest_so_far(in_band)
+        speech_db = self._speech_level(in_band)
 
         def lowest(noise: Levels) -> Levels:
-            return self._lowest_log_gain(loudest_db, noise)
+            return self._lowest_log_gain(speech_db, noise)
 
         first, *others = self._masks
-        gain, noise = first.log_gain(power.copy() if others else power, is_heard, lowest)
+        gain, noise = first.log_gain(power, is_heard, lowest)
         for mask in others:
             lower, noise = mask.log_gain(power, is_heard, lowest)
             np.minimum(gain, lower, out=gain)
@@ -221,29 +224,33 @@ class Denoiser(Processor):
         spectra *= np.exp(gain, out=gain)
         return spectra
 
-    def _loudest_so_far(self, level: Levels) -> NDArray[np.float64]:
+    def _speech_level(self, level: Levels) -> NDArray[np.float64]:
         """Return the level of speech at each frame, in dB."""
         # Silence keeps the logarithm finite.
         level_db = 10.0 * np.log10(np.maximum(level, np.float32(self._silence)))
-        loudest_db = np.empty(level.shape)
+        speech_db = np.empty(level.shape)
         for channel, levels_db in enumerate(level_db.T.tolist()):
-            loudest = accumulate(levels_db, self._fall_or_rise, initial=self._loudest_db[channel])
-            loudest_db[:, channel] = list(loudest)[1:]
-        self._loudest_db = loudest_db[-1].tolist()
-        return loudest_db
+            levels_so_far = accumulate(
+                levels_db, self._rise_or_fall, initial=self._speech_db[channel]
+            )
+            speech_db[:, channel] = list(levels_so_far)[1:]
+        self._speech_db = speech_db[-1].tolist()
+        return speech_db
 
-    def _lowest_log_gain(self, loudest_db: NDArray[np.float64], noise: Levels) -> Levels:
+    def _lowest_log_gain(self, speech_db: NDArray[np.float64], noise: Levels) -> Levels:
         """Return the lowest gain of each frame, higher where the noise is low anyway."""
-        snr_db = loudest_db - 10.0 * np.log10(noise)
+        snr_db = speech_db - 10.0 * np.log10(noise)
         lowest_db = _SNR_SLOPE * (snr_db - _GOOD_SNR_DB)
         np.maximum(lowest_db, self.settings.floor_db, out=lowest_db)
         np.minimum(lowest_db, 0.0, out=lowest_db)
         lowest_db *= _LOG_PER_DB
         return lowest_db.astype(np.float32)
 
-    def _fall_or_rise(self, loudest_db: float, level_db: float) -> float:
-        """Return the level of the loudest frame so far, which falls by and by."""
-        return max(loudest_db - self._decay_db, level_db)
+    def _rise_or_fall(self, speech_db: float, level_db: float) -> float:
+        """Return the level of speech, which rises with loud frames and falls by and by."""
+        if level_db > speech_db:
+            return speech_db + self._rise * (level_db - speech_db)
+        return max(speech_db - self._decay_db, level_db)
 
     def _note(
         self,

@@ -84,7 +84,8 @@ class Mask(Protocol):
         """Return the gain of the next frames, and the power of the noise in them.
 
         Args:
-            power: Squared magnitudes, ``(frames, channels, bins)``; may be written into.
+            power: Squared magnitudes, ``(frames, channels, bins)``; written into by the
+                last of several masks at most.
             is_heard: False where a frame is silence, ``(frames, channels)``.
             lowest: Called once for these frames.
 

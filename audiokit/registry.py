@@ -19,7 +19,8 @@ class StageKind:
         name: Its class, built as ``name(fmt, settings)``.
         settings: Its settings class, in the same module.
         summary: One line for people.
-        runs_live: False for what must hear the whole stream first.
+        runs_live: False for what must hear the whole stream first, or needs what a live
+            process does not load.
     """
 
     module: str
@@ -98,6 +99,8 @@ STAGES: Mapping[str, StageKind] = {
         "WebrtcEngine",
         "WebrtcSettings",
         "Take away background noise with WebRTC's suppressor (extra: engines).",
+        # Any rate but 16 kHz takes it soxr and 90 ms and more.
+        runs_live=False,
     ),
     "speex": StageKind(
         "audiokit.denoise.speex_engine",

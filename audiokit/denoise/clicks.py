@@ -28,6 +28,9 @@ _WINDOW_MS = _PAST_MS + _HOP_MS + _FUTURE_MS
 _RANK = 8
 # The loudest of the rest near by, of so many milliseconds on either side.
 _NEAR_MS, _NEAR_RANK = 8, 2
+# What is so many times as loud behind as before begins with the click: a plosive does, and
+# so a click there must stand out by as many times more.
+_ONSET = 2.0
 _MAX_ORDER = 48
 # As a share of the power: 60 dB below the signal nothing is modelled.
 _WHITENING = 1e-6
@@ -262,14 +265,18 @@ class _Finder:
             left[places[0] - guard - near : places[0] - guard],
             left[places[-1] + guard :][:near],
         )
-        for side in sides:
-            peaks = np.sort(side.reshape(_NEAR_MS, self._tick).max(axis=1))
-            if size < threshold * peaks[-1 - _NEAR_RANK]:
-                return False
+        before, after = (
+            float(np.sort(side.reshape(_NEAR_MS, self._tick).max(axis=1))[-1 - _NEAR_RANK])
+            for side in sides
+        )
+        if after > _ONSET * before:
+            threshold *= _ONSET
+        if size < threshold * max(before, after):
+            return False
         piece = slice(places[0] - self._order, places[-1] + self._order + 1)
-        before = np.convolve(window[piece], filters[0], "valid")
-        after = np.convolve(mended[piece], filters[0], "valid")
-        return float(after @ after) < _MAX_LEFT * float(before @ before)
+        error_in = np.convolve(window[piece], filters[0], "valid")
+        error_out = np.convolve(mended[piece], filters[0], "valid")
+        return float(error_out @ error_out) < _MAX_LEFT * float(error_in @ error_in)
 
     def _error(self, window: Samples) -> tuple[Samples, Samples]:
         filters = self._filters(window[np.newaxis])

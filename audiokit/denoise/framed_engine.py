@@ -18,8 +18,8 @@ from audiokit.stage import Block, Fact, Processor, StreamFormat
 __all__ = ["FrameStep", "FramedEngine", "NativeFrames"]
 
 FrameStep: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""One channel of an engine: takes the next frame, ``(frame_samples,)`` within ±1.0, and gives
-as many samples, late by the engine's delay."""
+"""One channel of an engine: takes the next frame, ``(frame_samples,)``, as loud as it comes, and
+gives as many samples, late by the engine's delay."""
 
 # What a pickled stage is rebuilt from.
 _HISTORY_S = 10.0

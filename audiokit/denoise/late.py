@@ -76,7 +76,7 @@ class LateReverberation:
         self._before = np.zeros((self._delay, self._n_bins), np.float32)
         self._smooth = np.zeros(self._n_bins, np.float32)
         self._noise = np.full(self._n_bins, np.inf, np.float32)
-        self.level_db = np.full(len(self._edges), _FIRST_LEVEL_DB, np.float32)
+        self._level_db = np.full(len(self._edges), _FIRST_LEVEL_DB, np.float32)
 
     def track(self, power: Powers) -> tuple[Powers, Powers]:
         """Return the power of late reverberation in the next frames, and its strength.
@@ -134,12 +134,12 @@ class LateReverberation:
 
     def _track_level(self, ratio_db: Powers, is_audible: NDArray[np.bool_]) -> Powers:
         levels_db = np.empty_like(ratio_db)
-        level_db = self.level_db
+        level_db = self._level_db
         up_db = np.where(is_audible, self._up_db, np.float32(0.0))
         down_db = np.where(is_audible, self._down_db, np.float32(0.0))
         for frame, up, down, out in zip(ratio_db, up_db, down_db, levels_db, strict=True):
             np.add(level_db, up, out=out)
             np.subtract(out, down, out=out, where=frame < level_db)
             level_db = np.clip(out, _LOWEST_DB, _HIGHEST_DB, out=out)
-        self.level_db = level_db.copy()
+        self._level_db = level_db.copy()
         return levels_db

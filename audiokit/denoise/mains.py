@@ -22,15 +22,19 @@ Scaled so that a tone in the middle of a bin has its amplitude there.
 FRAME_HOPS = 4
 """From one frame to the next that shares no sample with it: a steady tone goes on there."""
 
-# A voice fills at most every second multiple of 50 Hz, so that four of the first six ...
+# A voice fills at most every second multiple of 50 Hz, so that four of the first six, two of
+# them odd, ...
 _FIRST_LINES = 6
-_ENOUGH_LINES = 4
-# ... may be believed after a moment, and one alone only after a second.
+_ENOUGH_LINES, _ENOUGH_ODD_LINES = 4, 2
+# ... may be believed after a moment, and one alone only after a second: that of the mains or
+# of their rectifier. Higher up, a voice holds its notes so long.
+_LONE_LINES = 2
 _FAST_S, _FAST_FRAMES, _FAST_STEADINESS = 0.2, 4, 0.85
 _SLOW_S, _SLOW_FRAMES, _SLOW_STEADINESS = 1.0, 40, 0.8
 _HIGHEST_HZ = 500.0
-_DRIFT_HZ = 0.5
-_STEPS = 41
+# The ends of the range are there to tell what lies beyond it, such as a motor's slip.
+_DRIFT_HZ = 0.525
+_STEPS = 43
 _STEADY = np.array([[_FAST_STEADINESS], [_SLOW_STEADINESS]])
 # Of an amplitude of -90 dBFS: nobody hears hum below.
 _SILENCE = 1e-9
@@ -147,8 +151,16 @@ class _Comb:
         turned = (steps * steady * self._unturn[:, : len(steps)]).real
         best = int(np.argmax(turned.sum(axis=1)))
         in_step = turned[best] >= _IN_STEP * np.maximum(size, steadiness)
-        if np.count_nonzero(in_step) < n_lines:
+        if best in (0, _STEPS - 1) or not _are_enough(in_step, n_lines):
             return []
         # Every line that agrees speaks for this fundamental rather than the other.
         confidence = float(turned[best][in_step].sum()) / len(steps)
         return [MainsFound(self._fundamental_hz + float(self._drifts_hz[best]), confidence)]
+
+
+def _are_enough(in_step: NDArray[np.bool_], n_lines: int) -> bool:
+    """Tell whether no voice has just these lines."""
+    n_found = np.count_nonzero(in_step)
+    if n_lines == 1:
+        return bool(n_found > 1 or in_step[:_LONE_LINES].any())
+    return bool(n_found >= n_lines and np.count_nonzero(in_step[::2]) >= _ENOUGH_ODD_LINES)

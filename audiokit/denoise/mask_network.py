@@ -1,10 +1,10 @@
-"""The mask network: how much of each bin is to be kept, by what it has learnt."""
+"""The mask network: how much of each bin is speech, by what it has learnt."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from importlib import resources
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,9 @@ from audiokit.denoise.bands import N_POINTS, points_to_bins
 from audiokit.denoise.noise_floor import Powers
 from audiokit.denoise.point_levels import PointLevels
 
-__all__ = ["MaskNetwork", "Task", "mask_weights"]
+__all__ = ["MaskNetwork", "mask_weights"]
 
 Weights = NDArray[np.float32]
-Task: TypeAlias = Literal["noise", "room"]
-"""What a network has learnt to take away."""
-
 _ONE, _HALF = np.float32(1.0), np.float32(0.5)
 # Bins above what the network hears go by what it says of the two octaves below.
 _SIBILANT_POINTS = slice(N_POINTS - 32, N_POINTS)
@@ -75,15 +72,14 @@ class MaskNetwork:
         channels: Number of channels, each by itself.
         n_bins: Bins of a spectrum.
         bin_hz: From bin to bin.
-        task: What to take away.
 
     References:
         K. Cho et al., "Learning phrase representations using RNN encoder-decoder for
         statistical machine translation", EMNLP 2014 (the recurrent unit).
     """
 
-    def __init__(self, channels: int, n_bins: int, *, bin_hz: float, task: Task = "noise") -> None:
-        self._weights = mask_weights(task)
+    def __init__(self, channels: int, n_bins: int, *, bin_hz: float) -> None:
+        self._weights = mask_weights()
         self._levels = PointLevels(channels, n_bins, bin_hz=bin_hz)
         self._to_bins = points_to_bins(n_bins, bin_hz)
         self._n_bins = n_bins
@@ -195,13 +191,13 @@ class _Unit:
         return states[1:, :, :-1]
 
 
-@lru_cache(maxsize=2)
-def mask_weights(task: Task = "noise") -> MaskWeights:
-    """Return what a network has learnt, from a file beside this module.
+@lru_cache(maxsize=1)
+def mask_weights() -> MaskWeights:
+    """Return what the network has learnt, from the file beside this module.
 
     Matrices lie in 8 bits, with one scale for each column.
     """
-    beside = resources.files("audiokit.denoise") / f"mask_{task}.npz"
+    beside = resources.files("audiokit.denoise") / "mask_network.npz"
     with resources.as_file(beside) as path, np.load(path) as file:
         stored = {name: file[name] for name in file.files}
 

@@ -84,7 +84,7 @@ class RoomReducer(Processor):
     speech under a tail, then a gain for what it leaves, by a model of the tail's power.
     Both wait until bands are heard to die away slowly, so a recording begins unchanged,
     and a dry one stays so. Works at the stream's own rate; hears nothing of the future
-    but one window of 64 ms. Channels are predicted jointly and share one gain.
+    but one window of 64 ms. Channels are predicted jointly, four at most, and share one gain.
 
     Args:
         fmt: Format of the stream, 8 to 96 kHz.

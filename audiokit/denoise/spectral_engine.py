@@ -34,7 +34,7 @@ class SpectralSettings:
     """How long the stream begins with noise alone, in s, 0.05 to 10."""
 
     over_subtraction: float = 1.0
-    """How often the noise is subtracted, 0 to 8."""
+    """How many times over the noise is subtracted, 0 to 8."""
 
     floor_db: float = -26.0
     """The lowest gain, in dB, -80 to 0."""

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.errors import EmptyError
+from audiokit.errors import EmptyError, FormatError
 
 __all__ = ["SAMPLE_RATE", "Corpus", "Samples", "load_corpus", "pick"]
 
@@ -53,12 +53,18 @@ def load_corpus(folder: Path, *, held_back: bool) -> Corpus:
 
     Raises:
         EmptyError: A kind of recording is missing.
+        FormatError: A recording is not mono at 16 kHz, or of no known kind.
     """
     digest = hashlib.sha256()
     kinds: dict[str, list[Samples]] = {"libri": [], "wake": [], "noise": []}
-    paths = [*sorted((folder / "speech").glob("*.flac")), *sorted((folder / "noise").glob("*"))]
+    paths = [
+        *sorted((folder / "speech").glob("*.flac")),
+        *sorted((folder / "noise").glob("*.flac")),
+    ]
     for path in paths:
         kind = path.stem.split("_")[0] if path.parent.name == "speech" else "noise"
+        if kind not in kinds:
+            raise FormatError(str(path), "is named neither libri_… nor wake_…")
         if _is_held_back(path.stem.split("-")[0]) == held_back:
             samples = _read(path)
             digest.update(path.name.encode() + samples.tobytes())
@@ -79,7 +85,7 @@ def _read(path: Path) -> Samples:
 
     samples, sample_rate = soundfile.read(path, dtype="float32")
     if sample_rate != SAMPLE_RATE or samples.ndim != 1:
-        raise EmptyError(str(path), f"is not mono at {SAMPLE_RATE} Hz")
+        raise FormatError(str(path), f"is not mono at {SAMPLE_RATE} Hz")
     recording: Samples = samples
     return recording
 

@@ -1,4 +1,4 @@
-"""Train a mask network: ``python -m audiokit.training.denoiser DATA --task noise``."""
+"""Train the mask network of the denoiser: ``python -m audiokit.training.denoiser DATA``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from audiokit.errors import SettingError
 from audiokit.training.corpus import load_corpus
-from audiokit.training.examples import ExamplePool, PoolPlan, Task, make_pool
+from audiokit.training.examples import ExamplePool, PoolPlan, make_pool
 from audiokit.training.mask_model import MaskModel
 
 __all__ = ["TrainSettings", "main", "mask_loss", "train_denoiser"]
@@ -50,7 +51,6 @@ class TrainSettings:
         error_weight: Weight of the logarithm of the error's power, which is what SI-SDR
             measures, against that of loudness.
         seed: Decides everything.
-        task: What the network shall take away.
     """
 
     n_examples: int = 20000
@@ -62,7 +62,13 @@ class TrainSettings:
     lost_speech: float = 2.0
     error_weight: float = 0.06
     seed: int = 1
-    task: Task = "noise"
+
+    def __post_init__(self) -> None:
+        for name in ("n_examples", "n_steps", "batch", "width", "n_layers"):
+            if getattr(self, name) < 1:
+                raise SettingError(name, getattr(self, name), "1 or more")
+        if self.batch > self.n_examples:
+            raise SettingError("batch", self.batch, f"at most the {self.n_examples} examples")
 
 
 def mask_loss(logits: Tensor, parts: Sequence[Tensor], settings: TrainSettings) -> Tensor:
@@ -112,9 +118,9 @@ def train_denoiser(
     torch.set_num_threads(1)
     corpus = load_corpus(data, held_back=False)
     model = MaskModel(settings.width, settings.n_layers)
-    plan = PoolPlan(settings.n_examples, settings.seed, settings.task)
+    plan = PoolPlan(settings.n_examples, settings.seed)
     pool = make_pool(scratch / "train", corpus, plan, workers=workers)
-    plan = PoolPlan(_N_HELD_BACK, settings.seed + 1, settings.task)
+    plan = PoolPlan(_N_HELD_BACK, settings.seed + 1)
     others = load_corpus(data, held_back=True)
     judge = make_pool(scratch / "judge", others, plan, workers=workers)
     log.info("training.examples_made n=%d", settings.n_examples)
@@ -178,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train from the command line; write the weights and the record of the run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="folder with speech/ and noise/")
-    parser.add_argument("--out", type=Path, default=Path("mask.npz"))
+    parser.add_argument("--out", type=Path, default=Path("mask_network.npz"))
     parser.add_argument("--scratch", type=Path, help="keep examples here for other runs")
     parser.add_argument("--workers", type=int, default=1)
     for field in fields(TrainSettings):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,20 +14,17 @@ from audiokit.denoise.bands import N_POINTS, bins_to_points
 from audiokit.denoise.point_levels import N_FEATURES, SILENCE, PointLevels
 from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples
 from audiokit.training.mixtures import make_mixture
-from audiokit.training.rooms import make_reverberant
 
-__all__ = ["Example", "ExamplePool", "PoolPlan", "Task", "make_example", "make_pool"]
+__all__ = ["Example", "ExamplePool", "PoolPlan", "make_example", "make_pool"]
 
-WINDOW_SAMPLES, HOP_SAMPLES = 512, 256
-N_FRAMES = 188
-_N_SAMPLES = N_FRAMES * HOP_SAMPLES
+# Goes up with every change of what an example holds: those kept on disk are made anew.
+_VERSION = 1
+_WINDOW_SAMPLES, _HOP_SAMPLES = 512, 256
+_N_FRAMES = 188
+_N_SAMPLES = _N_FRAMES * _HOP_SAMPLES
 # Powers lie on a scale where the clean speech has 1; this is far below what is heard.
 _LEAST_POWER = 1e-8
 Half = NDArray[np.float16]
-Task: TypeAlias = Literal["noise", "room"]
-"""What a network shall take away."""
-
-_MAKERS = {"noise": make_mixture, "room": make_reverberant}
 
 
 class Example(NamedTuple):
@@ -46,13 +43,13 @@ class Example(NamedTuple):
     likeness: Half
 
 
-def make_example(seed: tuple[int, int], corpus: Corpus, task: Task = "noise") -> Example:
+def make_example(seed: tuple[int, int], corpus: Corpus) -> Example:
     """Return the example of a seed."""
-    mixture = _MAKERS[task](np.random.default_rng(seed), corpus, _N_SAMPLES)
+    mixture = make_mixture(np.random.default_rng(seed), corpus, _N_SAMPLES)
     noisy, clean = _spectra(mixture.noisy), _spectra(mixture.clean)
     power = np.square(noisy.real) + np.square(noisy.imag)
-    to_points = bins_to_points(power.shape[1], SAMPLE_RATE / WINDOW_SAMPLES)
-    levels = PointLevels(1, power.shape[1], bin_hz=SAMPLE_RATE / WINDOW_SAMPLES)
+    to_points = bins_to_points(power.shape[1], SAMPLE_RATE / _WINDOW_SAMPLES)
+    levels = PointLevels(1, power.shape[1], bin_hz=SAMPLE_RATE / _WINDOW_SAMPLES)
     is_heard = power.sum(axis=1, keepdims=True) > SILENCE * power.shape[1]
     features = levels.hear(power[:, np.newaxis], is_heard)[:, 0]
     clean_power = np.square(clean.real) + np.square(clean.imag)
@@ -70,11 +67,11 @@ def make_example(seed: tuple[int, int], corpus: Corpus, task: Task = "noise") ->
 
 
 def _spectra(samples: Samples) -> NDArray[np.complex64]:
-    lead = np.zeros(WINDOW_SAMPLES - HOP_SAMPLES, np.float32)
+    lead = np.zeros(_WINDOW_SAMPLES - _HOP_SAMPLES, np.float32)
     padded = np.concatenate([lead, samples])
-    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::HOP_SAMPLES]
-    window = np.sin(np.arange(WINDOW_SAMPLES) * (np.pi / WINDOW_SAMPLES)).astype(np.float32)
-    spectra = np.fft.rfft(frames[:N_FRAMES] * window, axis=1, norm="ortho")
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW_SAMPLES)[::_HOP_SAMPLES]
+    window = np.sin(np.arange(_WINDOW_SAMPLES) * (np.pi / _WINDOW_SAMPLES)).astype(np.float32)
+    spectra = np.fft.rfft(frames[:_N_FRAMES] * window, axis=1, norm="ortho")
     return spectra.astype(np.complex64)
 
 
@@ -89,7 +86,7 @@ class ExamplePool:
 
     def __init__(self, folder: Path, n_examples: int, mode: Literal["r", "r+", "w+"]) -> None:
         self._arrays = [
-            np.memmap(str(folder / name), np.float16, mode, shape=(n_examples, N_FRAMES, width))
+            np.memmap(str(folder / name), np.float16, mode, shape=(n_examples, _N_FRAMES, width))
             for name, width in zip(
                 Example._fields, (N_FEATURES, N_POINTS, N_POINTS, N_POINTS), strict=True
             )
@@ -114,12 +111,10 @@ class PoolPlan:
     Args:
         n_examples: How many: number 0, 1, ….
         seed: Decides every example together with its number.
-        task: What the network shall take away.
     """
 
     n_examples: int
     seed: int
-    task: Task = "noise"
 
 
 def make_pool(folder: Path, corpus: Corpus, plan: PoolPlan, *, workers: int) -> ExamplePool:
@@ -133,9 +128,11 @@ def make_pool(folder: Path, corpus: Corpus, plan: PoolPlan, *, workers: int) -> 
     """
     from joblib import Parallel, delayed
 
-    made, key = folder / "made.txt", f"{corpus.digest} {plan}"
+    made, key = folder / "made.txt", f"{_VERSION} {corpus.digest} {plan}"
     if not made.exists() or made.read_text() != key:
         folder.mkdir(parents=True, exist_ok=True)
+        # Until all are made, what lies there is nobody's.
+        made.unlink(missing_ok=True)
         ExamplePool(folder, plan.n_examples, "w+")
         parts = np.array_split(np.arange(plan.n_examples), max(1, plan.n_examples // 250))
         Parallel(n_jobs=workers)(delayed(_make_part)(folder, corpus, plan, part) for part in parts)
@@ -146,4 +143,4 @@ def make_pool(folder: Path, corpus: Corpus, plan: PoolPlan, *, workers: int) -> 
 def _make_part(folder: Path, corpus: Corpus, plan: PoolPlan, indices: NDArray[np.intp]) -> None:
     pool = ExamplePool(folder, plan.n_examples, "r+")
     for index in indices.tolist():
-        pool.store(index, make_example((plan.seed, index), corpus, plan.task))
+        pool.store(index, make_example((plan.seed, index), corpus))

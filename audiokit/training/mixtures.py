@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples, pick
-from audiokit.training.noises import any_noise, fill
+from audiokit.training.noises import any_noise, fill, rms
 
-__all__ = ["Mixture", "active_rms", "at_level", "make_mixture", "talk", "tilt"]
+__all__ = ["Mixture", "make_mixture"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,10 @@ class Mixture:
     Args:
         noisy: What the network hears.
         clean: What it should give: the speech in its room, without the noise.
-        bandwidth_hz: Above this nothing was left, in either.
     """
 
     noisy: Samples
     clean: Samples
-    bandwidth_hz: float
 
 
 def make_mixture(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Mixture:
@@ -35,32 +33,26 @@ def make_mixture(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Mi
         corpus: Where speech and noise come from.
         n_samples: Length.
     """
-    clean = tilt(rng, talk(rng, corpus, n_samples), 4.0)
+    clean = _tilt(rng, _talk(rng, corpus, n_samples), 4.0)
     if rng.random() < 0.35:
         clean = _in_room(rng, clean)
-    noise = tilt(rng, any_noise(rng, corpus, n_samples), 6.0)
+    noise = _tilt(rng, any_noise(rng, corpus, n_samples), 6.0)
     if rng.random() < 0.2:
         noise = _in_room(rng, noise)
     snr_db = _snr_db(rng)
-    noise = noise * np.float32(active_rms(clean) / _rms(noise) * 10.0 ** (-snr_db / 20.0))
+    noise = noise * np.float32(_active_rms(clean) / rms(noise) * 10.0 ** (-snr_db / 20.0))
     kind = rng.random()
     if kind < 0.03:
         clean = np.zeros_like(clean)
     elif kind < 0.05:
         noise = np.zeros_like(noise)
     noisy = clean + noise
-    bandwidth_hz = SAMPLE_RATE / 2.0
     if rng.random() < 0.15:
         bandwidth_hz = float(rng.choice((4000.0, rng.uniform(3000.0, 7500.0))))
         noisy, clean = (_band_limited(signal, bandwidth_hz) for signal in (noisy, clean))
-    return at_level(rng, Mixture(noisy, clean, bandwidth_hz))
-
-
-def at_level(rng: np.random.Generator, mixture: Mixture) -> Mixture:
-    """Return an example at another level, its noisy side through a converter or codec."""
-    level = 10.0 ** (rng.uniform(-45.0, -8.0) / 20.0) / max(_rms(mixture.noisy), 1e-6)
-    noisy, clean = mixture.noisy * np.float32(level), mixture.clean * np.float32(level)
-    return Mixture(_through_channel(rng, noisy), clean, mixture.bandwidth_hz)
+    level = 10.0 ** (rng.uniform(-45.0, -8.0) / 20.0) / max(rms(noisy), 1e-6)
+    noisy, clean = noisy * np.float32(level), clean * np.float32(level)
+    return Mixture(_through_channel(rng, noisy), clean)
 
 
 def _snr_db(rng: np.random.Generator) -> float:
@@ -70,7 +62,7 @@ def _snr_db(rng: np.random.Generator) -> float:
     return float(rng.uniform(-5.0, 20.0))
 
 
-def talk(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Samples:
+def _talk(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Samples:
     """Return somebody talking, with pauses, at some pitch and speed."""
     voice = corpus.speech if rng.random() < 0.85 else corpus.keywords
     speech = _other_speed(rng, pick(rng, voice))
@@ -91,7 +83,7 @@ def _other_speed(rng: np.random.Generator, recording: Samples) -> Samples:
     return changed
 
 
-def tilt(rng: np.random.Generator, signal: Samples, spread_db: float) -> Samples:
+def _tilt(rng: np.random.Generator, signal: Samples, spread_db: float) -> Samples:
     """Return a signal through a random smooth equalizer: another microphone."""
     if rng.random() < 0.3:
         return signal
@@ -167,13 +159,9 @@ def _coded(signal: Samples, codec: str, compression: float) -> Samples:
     return out
 
 
-def active_rms(signal: Samples) -> float:
+def _active_rms(signal: Samples) -> float:
     """Return the level while somebody talks."""
     frames = signal[: len(signal) // 320 * 320].reshape(-1, 320)
     power = np.mean(np.square(frames), axis=1)
     active = power[power > power.max() * 1e-4]
     return float(np.sqrt(active.mean() + 1e-12)) if len(active) else 1e-6
-
-
-def _rms(signal: Samples) -> float:
-    return float(np.sqrt(np.mean(np.square(signal)) + 1e-12))

@@ -6,7 +6,7 @@ import numpy as np
 
 from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples, pick
 
-__all__ = ["any_noise", "fill"]
+__all__ = ["any_noise", "fill", "rms"]
 
 _RECORDED, _VOICES = 0.58, 0.12
 
@@ -16,7 +16,7 @@ def any_noise(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Sampl
     noise = _one_noise(rng, corpus, n_samples)
     if rng.random() < 0.35:
         other = _one_noise(rng, corpus, n_samples)
-        noise = noise / _rms(noise) + other / _rms(other) * 10.0 ** rng.uniform(-0.6, 0.6)
+        noise = noise / rms(noise) + other / rms(other) * 10.0 ** rng.uniform(-0.6, 0.6)
     return noise.astype(np.float32)
 
 
@@ -25,7 +25,7 @@ def _babble(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Samples
     total = np.zeros(n_samples, np.float32)
     for _ in range(rng.integers(3, 12)):
         voice = fill(rng, pick(rng, (*corpus.speech, *corpus.keywords)), n_samples)
-        total += voice / _rms(voice) * np.float32(10.0 ** rng.uniform(-0.4, 0.0))
+        total += voice / rms(voice) * np.float32(10.0 ** rng.uniform(-0.4, 0.0))
     return total
 
 
@@ -89,7 +89,7 @@ def _machine(rng: np.random.Generator, n_samples: int) -> Samples:
         tones += level * np.sin(harmonic * phase + rng.uniform(0.0, 2.0 * np.pi))
     noise = _coloured(rng, n_samples)
     share = 10.0 ** rng.uniform(-1.5, 0.0)
-    both: Samples = tones / _rms(tones) + share * noise / _rms(noise)
+    both: Samples = tones / rms(tones) + share * noise / rms(noise)
     return both.astype(np.float32)
 
 
@@ -109,7 +109,7 @@ def _impulses(rng: np.random.Generator, n_samples: int) -> Samples:
         piece = bodies[rng.integers(n_bodies)][: n_samples - start]
         out[start : start + len(piece)] += piece * 10.0 ** rng.uniform(-0.7, 0.0)
     floor = _coloured(rng, n_samples)
-    both: Samples = out + floor / _rms(floor) * 10.0 ** rng.uniform(-3.0, -1.5)
+    both: Samples = out + floor / rms(floor) * 10.0 ** rng.uniform(-3.0, -1.5)
     return both.astype(np.float32)
 
 
@@ -146,5 +146,6 @@ def _drift(rng: np.random.Generator, n_samples: int) -> Samples:
     return drift
 
 
-def _rms(samples: Samples) -> float:
+def rms(samples: Samples) -> float:
+    """Return the level of a recording as an amplitude, never quite 0."""
     return float(np.sqrt(np.mean(np.square(samples)) + 1e-12))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from audiokit.denoise.clicks import ClickRepairer
 from audiokit.denoise.clipping import ClippingRepairer
-from audiokit.denoise.denoiser import Denoiser
+from audiokit.denoise.denoiser import Denoiser, DenoiseSettings
 from audiokit.denoise.hum import HumRemover, HumSettings
 from audiokit.denoise.noisereduce_engine import NoisereduceEngine
 from audiokit.denoise.profile import NoiseProfileMeter
@@ -37,7 +37,8 @@ from audiokit.loudness.meter import LoudnessMeter
 from audiokit.loudness.normalize import LoudnessNormalizer, LoudnessSettings
 from audiokit.loudness.true_peak import TruePeakMeter
 from audiokit.quality import QualityMeter
-from audiokit.stage import Chain, StreamFormat
+from audiokit.registry import STAGES
+from audiokit.stage import Chain, Processor, StreamFormat
 from audiokit.testing import (
     ANALYZER_CHECKS,
     METER_CHECKS,
@@ -65,6 +66,15 @@ def of_package(package, build):
 PROCESSORS = {
     "empty chain": lambda fmt: Chain(fmt, []),
     "denoise": Denoiser,
+    "denoise, 48 ms": lambda fmt: Denoiser(fmt, DenoiseSettings(window_ms=48.0)),
+    "denoise, classic": lambda fmt: Denoiser(fmt, DenoiseSettings(engine="classic")),
+    "denoise, classic, stationary": lambda fmt: Denoiser(
+        fmt, DenoiseSettings(engine="classic", noise="stationary", window_ms=8.0)
+    ),
+    "denoise, profile": lambda fmt: Denoiser(fmt, DenoiseSettings(profile_db=(-70.0,) * 100)),
+    "denoise, profile, stationary": lambda fmt: Denoiser(
+        fmt, DenoiseSettings(profile_db=(-70.0,) * 100, noise="stationary")
+    ),
     "hum": HumRemover,
     "hum with look-ahead": lambda fmt: HumRemover(fmt, HumSettings(lookahead_ms=120.0)),
     "wind": WindReducer,
@@ -134,6 +144,12 @@ def test_analyzer(check, build):
 @pytest.mark.parametrize(("check", "build"), contract_params(METER_CHECKS, METERS))
 def test_meter(check, build):
     check(build)
+
+
+def test_no_processor_of_a_recipe_is_missing_here():
+    # What is imported here is used here: the linter sees to that.
+    processors = (kind for kind in STAGES.values() if issubclass(kind.factory(), Processor))
+    assert [kind.name for kind in processors if kind.name not in globals()] == []
 
 
 FMT = StreamFormat(16000, 1)

@@ -91,7 +91,7 @@ def test_reset_forgets_everything():
 
 
 def test_the_weights_that_ship_take_at_most_100_kb():
-    with resources.as_file(resources.files("audiokit.denoise") / "mask_noise.npz") as path:
+    with resources.as_file(resources.files("audiokit.denoise") / "mask_network.npz") as path:
         assert path.stat().st_size <= 100_000
 
 

@@ -9,7 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra training")
 
-from audiokit.training.denoiser import main, weights_digest  # noqa: E402  after the check
+from audiokit.errors import FormatError, SettingError  # noqa: E402  after the check
+from audiokit.training.corpus import Corpus, load_corpus  # noqa: E402  likewise
+from audiokit.training.denoiser import main, weights_digest  # noqa: E402  likewise
+from audiokit.training.examples import PoolPlan, make_pool  # noqa: E402  likewise
 
 RATE = 16000
 
@@ -62,6 +65,35 @@ def test_a_run_learns_and_can_be_repeated(data, tmp_path):
         assert weights["entry"].dtype == np.int8
     longer = train(data, tmp_path / "longer.npz", "--n-steps", "60", *scratch)
     assert longer["held_back_losses"][-1] < first["held_back_losses"][-1]
+
+
+def test_examples_of_a_run_that_was_broken_off_do_not_serve(data, tmp_path):
+    corpus, plan = load_corpus(data, held_back=False), PoolPlan(8, seed=1)
+    whole = [*make_pool(tmp_path / "pool", corpus, plan, workers=1).batch(np.arange(8))]
+    with pytest.raises(ValueError, match="low >= high"):
+        # Without recordings no example can be made: a break in the middle.
+        make_pool(tmp_path / "pool", Corpus((), (), (), "none"), plan, workers=1)
+    again = [*make_pool(tmp_path / "pool", corpus, plan, workers=1).batch(np.arange(8))]
+    for one, other in zip(whole, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert one.any()
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"), [("speech/other_1.flac", "libri_"), ("noise/stereo.flac", "16000 Hz")]
+)
+def test_a_recording_that_does_not_belong_is_named(data, name, rule):
+    import soundfile
+
+    soundfile.write(data / name, np.zeros((800, 2)), RATE)
+    with pytest.raises(FormatError, match=rule):
+        for held_back in (False, True):
+            load_corpus(data, held_back=held_back)
+
+
+def test_more_in_a_batch_than_there_is_is_refused_before_any_work(data, tmp_path):
+    with pytest.raises(SettingError, match="batch is 8, expected at most the 4 examples"):
+        train(data, tmp_path / "none.npz", "--n-examples", "4")
 
 
 def test_another_seed_gives_other_weights(data, tmp_path):

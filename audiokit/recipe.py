@@ -127,13 +127,16 @@ class Recipe:
         """Return which audio is written: ``result``, or what the stages took away, ``removed``.
 
         Raises:
-            SettingError: It is neither, or ``removed`` beside what it says nothing of.
+            SettingError: It is neither, or ``removed`` where no stage takes anything away, or
+                beside what it says nothing of.
         """
         if "audio" not in self.writes:
             return "result"
         kept = str(self.writes["audio"]["keep"].value)
         if kept not in KEEPS:
             raise SettingError("write.audio.keep", kept, " or ".join(KEEPS))
+        if kept == "removed" and not self.stages:
+            raise SettingError("write.audio.keep", kept, "result in a recipe without a stage")
         others = set(self.writes) - {"audio", "report"}
         if kept == "removed" and others:
             expected = f"result beside [write.{min(others)}]"
@@ -152,7 +155,7 @@ class Recipe:
             return None
         for stage in self.stages:
             kind = STAGES[stage.use].factory()
-            if isinstance(kind, type) and issubclass(kind, TwoPass) and kind.corrects:
+            if issubclass(kind, TwoPass) and kind.corrects:
                 expected = f"a recipe without {stage.use}, which hears the whole recording first"
                 value = "removed" if is_removed else "a page"
                 raise SettingError(name, value, expected)
@@ -163,6 +166,7 @@ class Recipe:
 
         Raises:
             SettingError: A value has the wrong type or range, or two do not go together.
+            MissingExtraError: What a result is written with is not installed.
         """
         for stage in self.stages:
             stage.settings()
@@ -170,6 +174,20 @@ class Recipe:
             self.write_settings(what)
             self.formats(what)
         self.comparing()
+        self.check_installed()
+
+    def check_installed(self) -> None:
+        """Load what would only be missed at the first file, or at the end.
+
+        Raises:
+            MissingExtraError: It is not installed, or its installation is broken.
+        """
+        for stage in self.stages:
+            if STAGES[stage.use].needs_extra:
+                # At its own rate, so that nothing else is built.
+                stage.build(StreamFormat(48000))
+        if "report" in self.writes:
+            self.write_settings("report").check_installed()
 
     def rows(self) -> Iterator[tuple[str, Any, Origin]]:
         """Yield every setting: its dotted name, value and origin."""

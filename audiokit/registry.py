@@ -21,6 +21,7 @@ class StageKind:
         summary: One line for people.
         runs_live: False for what must hear the whole stream first, or needs what a live
             process does not load.
+        needs_extra: True where a package beyond the core must be installed.
     """
 
     module: str
@@ -28,6 +29,7 @@ class StageKind:
     settings: str
     summary: str
     runs_live: bool = True
+    needs_extra: bool = False
 
     def settings_type(self) -> type[Any]:
         """Return the settings dataclass."""
@@ -93,6 +95,7 @@ STAGES: Mapping[str, StageKind] = {
         "Take away background noise with RNNoise (extra: engines).",
         # Any rate but 48 kHz takes it soxr and 70 ms and more.
         runs_live=False,
+        needs_extra=True,
     ),
     "webrtc": StageKind(
         "audiokit.denoise.webrtc_engine",
@@ -101,12 +104,14 @@ STAGES: Mapping[str, StageKind] = {
         "Take away background noise with WebRTC's suppressor (extra: engines).",
         # Any rate but 16 kHz takes it soxr and 90 ms and more.
         runs_live=False,
+        needs_extra=True,
     ),
     "speex": StageKind(
         "audiokit.denoise.speex_engine",
         "SpeexEngine",
         "SpeexSettings",
         "Take away background noise with Speex's preprocessor (extra: engines).",
+        needs_extra=True,
     ),
     "clicks": StageKind(
         "audiokit.denoise.clicks",

@@ -25,7 +25,7 @@ COMMANDS = {
     "process": "Turn a folder of recordings into a dataset of clean speech.",
     "normalize": "Bring files to a loudness, a speech level, a peak or an RMS level.",
     "convert": "Change container, sample rate, bit depth or channels.",
-    "denoise": "Take background noise away.",
+    "denoise": "Take away noise, hum, wind, clicks, clipping and the room.",
     "echo": "Take the far end's echo out of a microphone.",
     "segment": "Find where people speak, and write labels.",
     "features": "Extract mel, MFCC, energy and spectral features.",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Annotated, Any, Literal
 
 import typer
 
 from audiokit.cli.options import BatchOptions, RowOptions, Sources, command
 from audiokit.cli.run import Container, audio_tables, run_recipe
-from audiokit.errors import MissingExtraError, SettingError
+from audiokit.errors import SettingError
 from audiokit.recipe import make_recipe
 from audiokit.registry import STAGES
 from audiokit.settings import suggestion
@@ -62,7 +61,10 @@ def denoise(
     ] = None,
     noise: Annotated[
         Literal["moving", "stationary"] | None,
-        typer.Option(help="Noise that rises and falls, or the same throughout."),
+        typer.Option(
+            help="Noise that rises and falls, or the same throughout: "
+            "needs --engine classic or a profile."
+        ),
     ] = None,
     noise_profile: Annotated[
         str | None, typer.Option(metavar="FILE", help="A recording of the noise alone.")
@@ -86,7 +88,7 @@ def denoise(
     batch: BatchOptions,
     output: RowOptions,
 ) -> None:
-    """Take away background noise, hum, wind, clicks, clipping and the room.
+    """Take away noise, hum, wind, clicks, clipping and the room.
 
     Works at the recording's own rate, each channel by itself. The samples of a pipe are those
     of the file.
@@ -118,8 +120,6 @@ def denoise(
     if keep == "noise":
         writes["audio"]["keep"] = "removed"
     if report:
-        if importlib.util.find_spec("matplotlib") is None:
-            raise MissingExtraError("a report", "plot")
         writes["report"] = {}
     recipe = make_recipe("denoise", {"stage": stages, "write": writes})
     run_recipe(sources, recipe, out=out, command="denoise", batch=batch, output=output)

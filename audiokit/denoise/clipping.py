@@ -37,9 +37,10 @@ _COARSE_RATIO, _COARSE_REPEATS = 6.0, 3
 # The search for a sparse spectrum ends when what is sparse and what was heard differ by
 # this share; each step allows so many lines more.
 _ENOUGH, _STEP_LINES = 0.05, 2
-# A window of which less is known (DC, a square wave) stays as it is, and nothing is put
-# further out than so many times the level of clipping.
-_LEAST_KNOWN, _FURTHEST = 0.1, np.float32(8.0)
+# A window of which less is known (DC, a square wave) stays as it is: no more of them, for one
+# that stays beside one that was restored is too quiet. Nothing is put further out than so many
+# times the level of clipping.
+_LEAST_KNOWN, _FURTHEST = 0.03, np.float32(8.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,8 @@ class ClippingRepairer(Processor):
     sound was clipped, whether at full scale or turned down later, and each polarity has
     its own. What lay beyond is taken from the sparsest spectrum that agrees with every
     sample that was not clipped, and stays beyond the level where one was, by 18 dB at most.
-    Where nine samples in ten are clipped nothing is changed. All other
-    samples pass unchanged, bit for bit (unless `gain_db` is set).
+    Where all but three samples in a hundred are clipped nothing is changed. All other samples
+    pass unchanged, bit for bit (unless `gain_db` is set).
 
     The output may exceed full scale: put a limiter or a peak normalizer behind, or set
     `gain_db`, before it goes to integers. Works at the stream's own rate, each channel by

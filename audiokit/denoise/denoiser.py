@@ -55,7 +55,7 @@ class DenoiseSettings:
     strength: float = 1.0
     """How far to go, 0 (changes nothing) to 1; scales every gain in dB."""
 
-    floor_db: float = -20.0
+    floor_db: float = -25.0
     """Gain where nothing but noise is heard, in dB, -60 to 0: some noise that stays even
     sounds better than none that flickers."""
 

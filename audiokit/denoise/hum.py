@@ -57,7 +57,7 @@ class HumSettings:
 
     lookahead_ms: float = 0.0
     """How much of the future may be heard before the sound goes on, in ms, 0 to 2000.
-    Live has none; a file can spend a second, and is then clean from its first sample."""
+    Live has none; a file can spend half a second, and is then clean from its first sample."""
 
     def __post_init__(self) -> None:
         if self.fundamental_hz is not None and not 45.0 <= self.fundamental_hz <= 65.0:
@@ -75,9 +75,11 @@ class HumRemover(Processor):
     made again from it, and subtracted: what a voice has at the same frequencies stays. A
     stream without hum comes out bit for bit as it went in.
 
-    Where four of the first six lines are heard, hum is gone 0.3 s after the stream's first
-    sample, or 0.6 s after it was switched on; a lone line takes 1.3 s. Until then it stays,
-    unless `HumSettings.lookahead_ms` reaches so far. The latency is 25 ms and the look-ahead.
+    Where four of the first six lines are heard, two of them odd, hum is gone 0.3 s after the
+    stream's first sample, or 0.6 s after it was switched on; two lines, or the first or second
+    alone, take 1.3 s, and longer under speech. Until then it stays, unless
+    `HumSettings.lookahead_ms` reaches so far. A lone line higher up, or further than half a
+    hertz from its place, is no mains and stays. The latency is 25 ms and the look-ahead.
     Channels share one frequency.
 
     Args:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FRAME_HOPS", "LineSpectra", "MainsFinder", "MainsFound"]
+__all__ = ["FRAME_HOPS", "LineSpectra", "MainsFinder"]
 
 Steps = NDArray[np.complex128]
 LineSpectra = NDArray[np.complex64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["interpolate", "levinson", "own_correlation"]
+__all__ = ["interpolate", "levinson"]
 
 Vectors = NDArray[np.float64]
 
@@ -38,11 +38,6 @@ def levinson(correlation: Vectors, order: int) -> Vectors:
     return filters
 
 
-def own_correlation(coefficients: Vectors) -> Vectors:
-    """Return the autocorrelation of a prediction-error filter, lags 0 to its order."""
-    return np.correlate(coefficients, coefficients, "full")[len(coefficients) - 1 :]
-
-
 def interpolate(samples: Vectors, coefficients: Vectors, unknown: NDArray[np.intp]) -> Vectors:
     """Return the values at unknown places that leave the least prediction error.
 
@@ -60,7 +55,7 @@ def interpolate(samples: Vectors, coefficients: Vectors, unknown: NDArray[np.int
         ASSP 34(2), 1986.
     """
     order = len(coefficients) - 1
-    correlation = own_correlation(coefficients)
+    correlation = np.correlate(coefficients, coefficients, "full")[order:]
     known = samples.copy()
     known[unknown] = 0.0
     around = unknown[:, np.newaxis] + np.arange(-order, order + 1)

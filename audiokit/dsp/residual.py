@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from audiokit.errors import SettingError
-from audiokit.stage import Block, Fact, Processor
+from audiokit.stage import Block, Chain, Fact, Processor
 
 __all__ = ["Residual"]
 
@@ -33,6 +33,13 @@ class Residual(Processor):
         self.latency_samples = processor.latency_samples
         self._processor = processor
         self._waiting = self.fmt.silence(0)
+
+    @property
+    def tolerance(self) -> float:  # type: ignore[override]  # that of an object, not of the class
+        """The processor's; a chain's is that of all its stages together."""
+        if isinstance(self._processor, Chain):
+            return self._processor.tolerance_in_sum
+        return self._processor.tolerance
 
     def reset(self) -> None:
         self._processor.reset()

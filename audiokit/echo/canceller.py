@@ -22,7 +22,6 @@ __all__ = ["EchoCanceller", "EchoSettings"]
 
 _RATES_HZ = (8000, 96000)
 _WINDOW_MS = 32.0
-_OVERLAP = 2
 _SPEECH_FROM_HZ = 250.0
 # White noise at this level in the far end is silence.
 _SILENCE_DBFS = -75.0
@@ -54,7 +53,7 @@ class EchoSettings:
     max_delay_ms: float = 500.0
     """Longest delay that is searched, in ms, 20 to 1000."""
 
-    tail_ms: float = 192.0
+    tail_ms: float = 160.0
     """How long the echo lasts after its beginning, in ms, 64 to 512, in the filter; what
     comes later is suppressed, not cancelled. The cost rises with its square."""
 
@@ -93,7 +92,7 @@ class EchoCanceller(TwoInputProcessor):
         super().__init__(fmt)
         self.settings = settings or EchoSettings()
         window = fast_window_samples(_WINDOW_MS, fmt.sample_rate)
-        hop = window // _OVERLAP
+        hop = window // 2
         self._stft = StftStream(fmt, window_samples=window, hop_samples=hop)
         self.latency_samples = self._stft.latency_samples
         self._far_framer = Framer(window, hop, 1, lead_samples=window - hop)
@@ -231,15 +230,14 @@ class EchoCanceller(TwoInputProcessor):
             if self.settings.suppress:
                 out = out * self._suppressor.gain(self._path, power[index], oldest[index])
             spectra[index] = out
-            self._note(power[index], out)
+            self._note(out)
 
-    def _note(self, near_power: Powers, out: Spectra) -> None:
+    def _note(self, out: Spectra) -> None:
         """Add a frame to the measures where it holds more echo than anything else."""
-        echo = float(np.add.reduce(self._path.echo_power, axis=None))
-        if echo <= float(np.add.reduce(self._path.error_power, axis=None)):
+        near, error, echo = self._path.totals
+        if echo <= error:
             return
-        near = float(np.add.reduce(near_power, axis=None))
-        left = float(np.add.reduce(_power(out), axis=None))
+        left = float(np.vdot(out, out).real)
         self._sum_near += near
         self._sum_out += left
         kept = _RECENT_KEPT

@@ -15,7 +15,7 @@ Powers: TypeAlias = NDArray[np.float32]
 
 # What a path keeps from frame to frame; the rest is what rooms change by themselves. For the
 # hop of 16 ms.
-_KEPT = 0.998
+_KEPT = 0.999
 # In single precision a variance needs some noise to stay above the rounding of others.
 _LEAST_CHANGE = np.float32(1e-7)
 # Smoothing of the power that the filter cannot explain: near-end speech, noise.
@@ -62,6 +62,7 @@ class PathFilter:
         uncertainty: Power of the echo that may be left, as far as the filter knows.
         path: The path itself, ``(channels, n_taps, bins)``.
         tap_power: Power of the path.
+        totals: Power of microphone, `error` and echo in the last frame, all bins together.
         drift: How much faster the microphone's clock runs than the far end's, as a ratio.
         n_restarts: How often a path was given up.
 
@@ -106,9 +107,10 @@ class PathFilter:
         self._alike = self._alike_norm = 0.0
         self._norms = [0.0, 0.0, 0.0]
         self._powers = (0.0, 0.0, 0.0)
+        self.totals: tuple[float, ...] = (0.0, 0.0, 0.0)
         self._patience = _PATIENCE_FRAMES
         self._turned = 0.0
-        self._turned_weight = 1e-9
+        self._n_turned = 0
         self._set_rotation()
         silent = np.zeros((channels, n_bins), np.float32)
         self.error = np.zeros((channels, n_bins), np.complex64)
@@ -155,19 +157,24 @@ class PathFilter:
         self.error_power = _power(self.error)
         if self._is_lost(near_power):
             self.n_restarts += 1
+            totals = self.totals
             self.restart(float(self._gain))
             self.error = near.copy()
             self.error_power = near_power.copy()
+            self.totals = (totals[0], totals[0], 0.0)
         self._correct(far_conj)
         self._follow()
 
     def follow_drift(self) -> None:
         """Bring the estimate of the drift up to date; to be called every few frames."""
-        samples = self._turned / self._turned_weight
+        # Of so many frames; the path moves little meanwhile.
+        weight = np.add.reduce(self.tap_power, axis=(0, 1)) * self._turn_weight
+        total = self._n_turned * float(np.add.reduce(weight))
+        samples = self._turned / (total + 1e-9)
         drift = self.drift - _DRIFT_STEP * samples / self._hop_samples
         self.drift = min(max(drift, -_MOST_DRIFT), _MOST_DRIFT)
         self._turned = 0.0
-        self._turned_weight = 1e-9
+        self._n_turned = 0
         self._set_rotation()
 
     def _set_rotation(self) -> None:
@@ -185,10 +192,10 @@ class PathFilter:
         more = min(max((sureness - _ALIKE) * _LESS_SURE, 0.0), _LEAST_SURE)
         power *= np.float32(_KEPT**2 * (1.0 - _KEPT**2 + more))
         power += _LEAST_CHANGE * self._gain
-        # Never less sure than at the beginning, whatever the loop above asks for.
         variance = self._variance
-        np.minimum(power, np.maximum(self._gain - variance, 0.0), out=power)
         variance += power
+        # Never less sure than at the beginning, whatever the loop above asks for.
+        np.minimum(variance, self._gain, out=variance)
 
     def _correct(self, far_conj: Spectra) -> None:
         np.multiply(self._covariance, far_conj, out=self._wide)
@@ -221,15 +228,14 @@ class PathFilter:
         self._alike_norm = _ALIKE_KEPT * self._alike_norm + (1.0 - _ALIKE_KEPT) * norm
         turned = self.path * self._turn_single
         self._turned += float(np.vdot(turned.reshape(-1), step).imag)
-        weight = np.add.reduce(self.tap_power, axis=(0, 1))
-        self._turned_weight += float(np.vdot(weight, self._turn_weight))
+        self._n_turned += 1
 
     def _is_lost(self, near_power: Powers) -> bool:
         kept, new = _POWER_KEPT, 1.0 - _POWER_KEPT
         powers = (near_power, self.error_power, self.echo_power)
-        sums = [float(np.add.reduce(power, axis=None)) for power in powers]
+        self.totals = tuple(float(np.add.reduce(power, axis=None)) for power in powers)
         near, error, echo = (
-            kept * old + new * total for old, total in zip(self._powers, sums, strict=True)
+            kept * old + new * total for old, total in zip(self._powers, self.totals, strict=True)
         )
         self._powers = (near, error, echo)
         self._patience -= 1

@@ -16,10 +16,12 @@ Powers = NDArray[np.float32]
 _ONE = np.float32(1.0)
 _TINY = np.float32(1e-12)
 # How much of each is taken for residual echo: what the filter is unsure of, the reverberation
-# beyond its last tap, what follows the echo in power though not in phase (distortion).
-_UNSURE = np.float32(2.0)
-_LATE = np.float32(4.0)
-_LEAKED = np.float32(2.0)
+# beyond its last tap, what follows the echo in power though not in phase (distortion). More
+# takes away more echo, and more of the near end in double talk: some 2 dB of echo for each
+# decibel of the near end's SI-SDR.
+_UNSURE = np.float32(1.5)
+_LATE = np.float32(2.0)
+_LEAKED = np.float32(1.0)
 # Bounds of the decay of the reverberation, in power from frame to frame.
 _DECAY = (0.3, 0.93)
 _LEAK_STEP = np.float32(0.02)
@@ -28,7 +30,7 @@ _AS_BEFORE = np.float32(0.93)
 _LEAST_SNR = np.float32(1e-3)
 _MOST_SNR = np.float32(1e3)
 # Level over the residual echo, in dB, at which nobody and at which somebody is surely there.
-_NOBODY_DB, _SOMEBODY_DB = -7.0, -3.0
+_NOBODY_DB, _SOMEBODY_DB = -4.0, 0.0
 _ALONE_DB = -20.0
 _PRESENCE_KEPT = 0.85
 _MOST_OVER = np.float32(20.0)
@@ -38,6 +40,8 @@ _FLOOR = np.float32(10.0 ** (-40.0 / 20.0))
 _NOISE_KEPT = np.float32(0.7)
 # The noise is the least power of the last one to two spans of so many frames.
 _NOISE_FRAMES = 40
+# How the path ends is looked at once in so many.
+_TAIL_FRAMES = 8
 
 
 class ResidualSuppressor:
@@ -68,6 +72,7 @@ class ResidualSuppressor:
         """Forget the stream."""
         shape = self._shape
         self._late: Powers = np.zeros(shape, np.float32)
+        self._tail: Powers = np.zeros(shape, np.float32)
         self._mean_error: Powers = np.zeros(shape, np.float32)
         self._mean_echo: Powers = np.zeros(shape, np.float32)
         self._joint: Powers = np.zeros(shape, np.float32)
@@ -114,19 +119,25 @@ class ResidualSuppressor:
 
     def _late_echo(self, path: PathFilter, oldest: Powers) -> Powers:
         """Return the echo's reverberation beyond the filter, which decays as its taps do."""
-        taps = path.tap_power
+        if self._n_frames % _TAIL_FRAMES == 0:
+            self._look_at_tail(path.tap_power)
+        late = self._tail * oldest
+        late += self._late
+        late *= self._decay
+        self._late = late
+        return late
+
+    def _look_at_tail(self, taps: Powers) -> None:
+        """Bring up to date how the path ends; from frame to frame it moves little."""
         # The oldest frames come first.
         tail: Powers = np.add.reduce(taps[:, :3], axis=1)
         middle = np.add.reduce(taps[:, 3:6], axis=1)
         ratio = np.add.reduce(tail, axis=-1) / (np.add.reduce(middle, axis=-1) + _TINY)
         decay = np.clip(ratio ** (1.0 / 3.0), *_DECAY).astype(np.float32)[:, np.newaxis]
-        tail *= decay
-        tail *= oldest
-        tail /= np.float32(3.0)
-        tail += self._late
-        tail *= decay
-        self._late = tail
-        return tail
+        self._decay: Powers = decay
+        # The mean of the last three taps, one frame on.
+        tail *= decay / np.float32(3.0)
+        self._tail = tail
 
     def _leakage(self, error: Powers, echo: Powers) -> Powers:
         """Return the part of the error that rises and falls with the echo."""

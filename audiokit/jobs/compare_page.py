@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 import audiokit
 from audiokit.errors import SettingError
-from audiokit.jobs.comparison import Comparison, Side
-from audiokit.jobs.overview import row_of_hz, spectrogram_png
+from audiokit.jobs.comparison import Comparison, ComparisonReport, Excerpt, Side
+from audiokit.jobs.overview import brightest_db, check_drawing, row_of_hz, spectrogram_png
 from audiokit.jobs.sinks import Sink
 from audiokit.recipe import Recipe
 from audiokit.stage import Block, StreamFormat
@@ -52,6 +52,14 @@ class PageSettings:
         if not 1.0 <= self.listen_s <= 60.0:
             raise SettingError("listen_s", self.listen_s, "1 to 60 s")
 
+    def check_installed(self) -> None:
+        """Import what the page needs.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed, or its installation is broken.
+        """
+        check_drawing()
+
 
 class PageSink(Sink):
     """Write the page once the recording has ended.
@@ -80,16 +88,18 @@ class PageSink(Sink):
         self._comparison.compare(block)
 
     def finish(self) -> None:
-        text = page_text(self._comparison, self._title, self._recipe, self._facts())
+        text = page_text(self._comparison.finish(), self._title, self._recipe, self._facts())
         # A file name need not be text; what is not is written as an escape.
         self._target.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def page_text(comparison: Comparison, title: str, recipe: Recipe, facts: Mapping[str, Any]) -> str:
+def page_text(
+    report: ComparisonReport, title: str, recipe: Recipe, facts: Mapping[str, Any]
+) -> str:
     """Return the page as HTML that needs nothing from elsewhere.
 
     Args:
-        comparison: Both sides, heard to the end.
+        report: What was heard of both sides.
         title: What the recording is called.
         recipe: What was done to it.
         facts: What each stage did.
@@ -97,18 +107,16 @@ def page_text(comparison: Comparison, title: str, recipe: Recipe, facts: Mapping
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    fmt, sides = comparison.fmt, comparison.result()
-    duration_s = fmt.seconds(comparison.n_samples)
-    for side in sides.values():
-        side.overview.finish()
+    fmt, sides = report.fmt, report.sides
+    duration_s = fmt.seconds(report.n_samples)
     template = Template(_TEMPLATE.read_text(encoding="utf-8"))
     return template.substitute(
         title=html.escape(title),
         lead=html.escape(_lead(sides, facts)),
         format=html.escape(_format(fmt, duration_s)),
         players="\n".join(_players(sides)),
-        excerpt=_excerpt(sides["before"], duration_s),
-        plots="\n".join(_plots(sides, duration_s)),
+        excerpt=_excerpt(sides["before"].excerpt, fmt, duration_s),
+        plots="\n".join(_plots(sides, fmt.sample_rate, duration_s)),
         figures=_figures(sides),
         stages=_stages(recipe, facts),
         version=html.escape(audiokit.__version__),
@@ -117,7 +125,7 @@ def page_text(comparison: Comparison, title: str, recipe: Recipe, facts: Mapping
 
 
 def _lead(sides: Mapping[str, Side], facts: Mapping[str, Any]) -> str:
-    before, after = (sides[name].levels().noise_floor_dbfs for name in ("before", "after"))
+    before, after = (sides[name].levels.noise_floor_dbfs for name in ("before", "after"))
     said = [f"Noise floor {_level(before)} → {_level(after)} dBFS"]
     for name, value in facts.items():
         if name.endswith("mean_reduction_db"):
@@ -132,7 +140,7 @@ def _format(fmt: StreamFormat, duration_s: float) -> str:
 
 def _players(sides: Mapping[str, Side]) -> Iterator[str]:
     for name, side in sides.items():
-        data = base64.b64encode(side.excerpt.encoded()).decode("ascii")
+        data = base64.b64encode(side.excerpt.encoded).decode("ascii")
         source = f"data:{side.excerpt.media_type};base64,{data}"
         yield (
             f'<div class="player"><span id="{name}">{_NAMES[name]}</span>'
@@ -141,20 +149,17 @@ def _players(sides: Mapping[str, Side]) -> Iterator[str]:
         )
 
 
-def _excerpt(side: Side, duration_s: float) -> str:
-    heard_s = side.overview.fmt.seconds(side.excerpt.n_samples)
+def _excerpt(excerpt: Excerpt, fmt: StreamFormat, duration_s: float) -> str:
+    heard_s = fmt.seconds(excerpt.n_samples)
     if heard_s >= duration_s:
         return "The whole recording, 16 bits."
     return f"The first {_clock(heard_s)} of {_clock(duration_s)}, 16 bits."
 
 
-def _plots(sides: Mapping[str, Side], duration_s: float) -> Iterator[str]:
-    spectrograms = {name: side.overview.spectrogram_db() for name, side in sides.items()}
-    # Not the very highest value, which may be a click.
-    highest_db = float(np.quantile(spectrograms["before"], 0.999))
-    sample_rate = sides["before"].overview.fmt.sample_rate
-    for name, levels_db in spectrograms.items():
-        picture = base64.b64encode(spectrogram_png(levels_db, highest_db=highest_db))
+def _plots(sides: Mapping[str, Side], sample_rate: int, duration_s: float) -> Iterator[str]:
+    highest_db = brightest_db(sides["before"].spectrogram_db)
+    for name, side in sides.items():
+        picture = base64.b64encode(spectrogram_png(side.spectrogram_db, highest_db=highest_db))
         ticks = "".join(
             _tick(row_of_hz(hz, sample_rate), text)
             for hz, text in _FREQUENCIES_HZ.items()
@@ -165,7 +170,7 @@ def _plots(sides: Mapping[str, Side], duration_s: float) -> Iterator[str]:
             f'<img alt="Spectrogram, {_NAMES[name].lower()}" '
             f'src="data:image/png;base64,{picture.decode("ascii")}">{ticks}</div></figure>'
         )
-    before, after = (sides[name].overview.level_dbfs() for name in ("before", "after"))
+    before, after = (sides[name].level_dbfs for name in ("before", "after"))
     yield _strip(before, after)
     yield f'<div class="times">{"".join(_times(duration_s))}</div>'
 
@@ -175,12 +180,17 @@ def _strip(before: NDArray[np.float32], after: NDArray[np.float32]) -> str:
         _tick(1.0 - level / _STRIP_FLOOR_DBFS, str(level)) for level in _STRIP_TICKS_DBFS
     )
     return (
-        '<figure><figcaption>Level <svg class="key"><rect class="was" width="99" height="99"/>'
-        '</svg> before <svg class="key"><rect class="now" width="99" height="99"/></svg> after'
-        f'</figcaption><div class="plot strip"><svg viewBox="0 0 {len(before)} 90" '
+        f"<figure><figcaption>Level {_key('was')} before {_key('now')} after</figcaption>"
+        f'<div class="plot strip"><svg viewBox="0 0 {len(before)} 90" '
         'preserveAspectRatio="none" role="img" aria-label="Level over time">'
         f'<path class="was" d="{_area(before)}"/><path class="now" d="{_area(after)}"/>'
         f"</svg>{ticks}</div></figure>"
+    )
+
+
+def _key(style: str) -> str:
+    return (
+        f'<svg class="key" aria-hidden="true"><rect class="{style}" width="99" height="99"/></svg>'
     )
 
 
@@ -215,7 +225,7 @@ def _clock(seconds: float) -> str:
 
 
 def _figures(sides: Mapping[str, Side]) -> str:
-    levels = {name: side.levels() for name, side in sides.items()}
+    levels = {name: side.levels for name, side in sides.items()}
     rows = []
     for label, field in (
         ("Noise floor, dBFS", "noise_floor_dbfs"),
@@ -223,9 +233,9 @@ def _figures(sides: Mapping[str, Side]) -> str:
         ("Peak, dBFS", "sample_peak_dbfs"),
     ):
         cells = "".join(f"<td>{_level(getattr(levels[name], field))}</td>" for name in _NAMES)
-        rows.append(f"<tr><td>{label}</td>{cells}</tr>")
-    head = "".join(f"<th>{text}</th>" for text in ("", *_NAMES.values()))
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        rows.append(f"<tr>{_row_head(label)}{cells}</tr>")
+    head = "".join(f'<th scope="col">{text}</th>' for text in _NAMES.values())
+    return f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def _stages(recipe: Recipe, facts: Mapping[str, Any]) -> str:
@@ -238,10 +248,13 @@ def _stages(recipe: Recipe, facts: Mapping[str, Any]) -> str:
     uses = sorted({stage.use for stage in recipe.stages}, key=len, reverse=True)
     rows += [_fact(name, value, uses) for name, value in facts.items()]
     cells = "".join(
-        f"<tr><td>{html.escape(label)}</td><td>{html.escape(value)}</td></tr>"
-        for label, value in rows
+        f"<tr>{_row_head(label)}<td>{html.escape(value)}</td></tr>" for label, value in rows
     )
     return f'<table class="list"><tbody>{cells}</tbody></table>'
+
+
+def _row_head(label: str) -> str:
+    return f'<th scope="row">{html.escape(label)}</th>'
 
 
 def _fact(name: str, value: Any, uses: Sequence[str]) -> tuple[str, str]:

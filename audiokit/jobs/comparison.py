@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from io import BytesIO
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audiokit.files.write import WriteSettings, open_writer
 from audiokit.jobs.overview import Overview
 from audiokit.loudness.level import LevelMeter, LevelReport
-from audiokit.stage import Block, Meter, StreamFormat
+from audiokit.stage import Block, Processor, StreamFormat
 
-__all__ = ["Comparison", "Excerpt", "Side"]
+__all__ = ["Comparison", "ComparisonReport", "Excerpt", "Side"]
 
 # Of FLAC; more go into WAV.
 _MOST_CHANNELS = 8
@@ -22,76 +26,58 @@ _MOST_CHANNELS = 8
 _FULL_LENGTH_VALUES_PER_S = 2 * 48_000
 
 
+@dataclass(frozen=True, slots=True)
 class Excerpt:
-    """The beginning of a stream, 16 bits, encoded as it comes.
+    """The beginning of a stream, 16 bits.
 
     Args:
-        fmt: Format of the stream.
-        listen_s: How much of it to keep, in s.
-
-    Attributes:
         media_type: Of the encoded bytes.
+        encoded: What a player takes.
         n_samples: How many samples it holds.
     """
 
-    def __init__(self, fmt: StreamFormat, listen_s: float) -> None:
-        container: Literal["wav", "flac"] = "flac" if fmt.channels <= _MOST_CHANNELS else "wav"
-        self.media_type = f"audio/{container}"
-        values_per_s = fmt.sample_rate * fmt.channels
-        share = min(1.0, _FULL_LENGTH_VALUES_PER_S / values_per_s)
-        self._most_samples = int(listen_s * share * fmt.sample_rate)
-        self.n_samples = 0
-        self._stream = BytesIO()
-        settings = WriteSettings(container=container, bit_depth=16)
-        self._stack = ExitStack()
-        self._writer = self._stack.enter_context(open_writer(self._stream, fmt, settings))
-
-    def update(self, block: Block) -> None:
-        """Take the next block."""
-        kept = block[: self._most_samples - self.n_samples]
-        self.n_samples += len(kept)
-        if len(kept):
-            self._writer.write(kept)
-
-    def encoded(self) -> bytes:
-        """End the excerpt; return its bytes."""
-        self._stack.close()
-        return self._stream.getvalue()
+    media_type: str
+    encoded: bytes
+    n_samples: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Side:
-    """One side of a comparison.
+    """One side of a comparison, heard to its end.
 
     Args:
-        fmt: Format of the stream.
-        listen_s: How much of it can be listened to, in s.
-
-    Attributes:
-        overview: Spectrum and level over time.
+        levels: Of all of it.
+        spectrogram_db: Level of each row over time in dB, ``(N_ROWS, columns)``, low first.
+        level_dbfs: Level over time, ``(columns,)``.
         excerpt: What can be listened to.
     """
 
-    def __init__(self, fmt: StreamFormat, listen_s: float) -> None:
-        self.overview = Overview(fmt)
-        self.excerpt = Excerpt(fmt, listen_s)
-        self._meter = LevelMeter(fmt)
-
-    def update(self, block: Block) -> None:
-        """Take the next block."""
-        self.overview.update(block)
-        self.excerpt.update(block)
-        self._meter.update(block)
-
-    def levels(self) -> LevelReport:
-        """Return the levels of all of it."""
-        return self._meter.result()
+    levels: LevelReport
+    spectrogram_db: NDArray[np.float32]
+    level_dbfs: NDArray[np.float32]
+    excerpt: Excerpt
 
 
-class Comparison(Meter[dict[str, Side]]):
+@dataclass(frozen=True, slots=True, eq=False)
+class ComparisonReport:
+    """What was heard of a source and its result.
+
+    Args:
+        fmt: Format of both.
+        n_samples: How long both are.
+        sides: ``before``, ``after``, ``removed``.
+    """
+
+    fmt: StreamFormat
+    n_samples: int
+    sides: Mapping[str, Side]
+
+
+class Comparison(Processor):
     """Hear a source and its result side by side, though the result comes late.
 
-    `update` takes the source, `compare` the result; no more of the source is held than the
-    stages between hold back.
+    The source passes untouched; `compare` takes the result. No more of the source is held
+    than the stages between hold back.
 
     Args:
         fmt: Format of both.
@@ -106,22 +92,79 @@ class Comparison(Meter[dict[str, Side]]):
 
     def reset(self) -> None:
         names = ("before", "after", "removed")
-        self._sides = {name: Side(self.fmt, self._listen_s) for name in names}
+        self._listeners = {name: _Listener(self.fmt, self._listen_s) for name in names}
         self._waiting = self.fmt.silence(0)
-        self.n_samples = 0
+        self._n_samples = 0
+        self._report: ComparisonReport | None = None
 
-    def update(self, block: Block) -> None:
+    def process(self, block: Block) -> Block:
         self._waiting = np.concatenate([self._waiting, block])
+        return block
+
+    def flush(self) -> Block:
+        return self.fmt.silence(0)
 
     def compare(self, block: Block) -> None:
         """Take the next block of the result: as many samples of the source meet it."""
         source, self._waiting = self._waiting[: len(block)], self._waiting[len(block) :]
         other = source - block
         after, removed = (other, block) if self._gives_removed else (block, other)
-        self.n_samples += len(block)
+        self._n_samples += len(block)
         for name, heard in (("before", source), ("after", after), ("removed", removed)):
-            self._sides[name].update(heard)
+            self._listeners[name].update(heard)
 
-    def result(self) -> dict[str, Side]:
-        """Return the sides: ``before``, ``after``, ``removed``."""
-        return self._sides
+    def finish(self) -> ComparisonReport:
+        """End both streams and return what was heard; until `reset`, the same each time."""
+        if self._report is None:
+            sides = {name: listener.finish() for name, listener in self._listeners.items()}
+            self._report = ComparisonReport(self.fmt, self._n_samples, MappingProxyType(sides))
+        return self._report
+
+
+class _Listener:
+    """Hears one side as it comes."""
+
+    def __init__(self, fmt: StreamFormat, listen_s: float) -> None:
+        self._overview = Overview(fmt)
+        self._recorder = _Recorder(fmt, listen_s)
+        self._meter = LevelMeter(fmt)
+
+    def update(self, block: Block) -> None:
+        self._overview.update(block)
+        self._recorder.update(block)
+        self._meter.update(block)
+
+    def finish(self) -> Side:
+        self._overview.finish()
+        return Side(
+            self._meter.result(),
+            self._overview.spectrogram_db(),
+            self._overview.level_dbfs(),
+            self._recorder.finish(),
+        )
+
+
+class _Recorder:
+    """Keeps the beginning of a stream, encoded as it comes."""
+
+    def __init__(self, fmt: StreamFormat, listen_s: float) -> None:
+        container: Literal["wav", "flac"] = "flac" if fmt.channels <= _MOST_CHANNELS else "wav"
+        self._media_type = f"audio/{container}"
+        values_per_s = fmt.sample_rate * fmt.channels
+        share = min(1.0, _FULL_LENGTH_VALUES_PER_S / values_per_s)
+        self._most_samples = int(listen_s * share * fmt.sample_rate)
+        self._n_samples = 0
+        self._stream = BytesIO()
+        settings = WriteSettings(container=container, bit_depth=16)
+        self._stack = ExitStack()
+        self._writer = self._stack.enter_context(open_writer(self._stream, fmt, settings))
+
+    def update(self, block: Block) -> None:
+        kept = block[: self._most_samples - self._n_samples]
+        self._n_samples += len(kept)
+        if len(kept):
+            self._writer.write(kept)
+
+    def finish(self) -> Excerpt:
+        self._stack.close()
+        return Excerpt(self._media_type, self._stream.getvalue(), self._n_samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from io import BytesIO
 from typing import Any
 
@@ -13,12 +14,20 @@ from audiokit.dsp.stft import fast_window_samples
 from audiokit.errors import MissingExtraError
 from audiokit.stage import Block, StreamFormat
 
-__all__ = ["LOWEST_DB", "N_ROWS", "Overview", "row_of_hz", "spectrogram_png"]
+__all__ = [
+    "LOWEST_DB",
+    "N_ROWS",
+    "Overview",
+    "brightest_db",
+    "check_drawing",
+    "row_of_hz",
+    "spectrogram_png",
+]
 
 N_ROWS = 160
 """Rows of a spectrogram, evenly spaced on the mel scale from 0 Hz."""
 
-LOWEST_DB = -120.0
+LOWEST_DB = -160.0
 """Where levels end below: digital silence."""
 
 # As many columns as a wide screen shows; between this and twice as many are kept.
@@ -118,6 +127,29 @@ class Overview:
         return np.concatenate([mean @ self._rows, total], axis=1)
 
 
+def check_drawing() -> None:
+    """Import what draws the pictures.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed, or its installation is broken.
+    """
+    try:
+        importlib.import_module("matplotlib.image")
+    except ImportError as error:
+        raise MissingExtraError("a report", "plot") from error
+
+
+def brightest_db(levels_db: NDArray[np.float32]) -> float:
+    """Return the level that gets the brightest colour where this spectrogram is shown.
+
+    Not the very highest, which may be a click, and not so low that silence would shine.
+
+    Args:
+        levels_db: ``(rows, columns)``.
+    """
+    return max(float(np.quantile(levels_db, 0.999)), LOWEST_DB + _SHOWN_DB)
+
+
 def spectrogram_png(levels_db: NDArray[np.float32], *, highest_db: float) -> bytes:
     """Return a spectrogram as a PNG, high frequencies above, without axes.
 
@@ -126,13 +158,12 @@ def spectrogram_png(levels_db: NDArray[np.float32], *, highest_db: float) -> byt
         highest_db: What gets the brightest colour; 75 dB below is the darkest.
 
     Raises:
-        MissingExtraError: matplotlib is not installed.
+        MissingExtraError: matplotlib is not installed, or its installation is broken.
     """
-    try:
-        from matplotlib import colormaps
-        from matplotlib.image import imsave
-    except ImportError as error:
-        raise MissingExtraError("a report", "plot") from error
+    check_drawing()
+    from matplotlib import colormaps
+    from matplotlib.image import imsave
+
     shade = (levels_db[::-1] - (highest_db - _SHOWN_DB)) / _SHOWN_DB
     picture = colormaps["magma"].resampled(_COLOURS)(np.clip(shade, 0.0, 1.0), bytes=True)
     stream = BytesIO()

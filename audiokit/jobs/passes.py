@@ -29,7 +29,7 @@ class Pass:
         self.fmt = fmt
         self.stages: list[tuple[str, Processor]] = []
         self._blocks = blocks
-        self._n_turned = 0
+        self._n_turned: int | None = None
 
     @property
     def out_fmt(self) -> StreamFormat:
@@ -51,7 +51,7 @@ class Pass:
     def _stream(self, stages: list[Processor]) -> Blocks:
         # No `Chain`, which would look at every sample: the reader has.
         blocks = self._blocks()
-        if self._n_turned:
+        if self._n_turned is not None:
             turned = Residual(Chain(self.fmt, stages[: self._n_turned]))
             stages = [turned, *stages[self._n_turned :]]
         for stage in stages:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from audiokit.errors import EmptyError, SettingError, TooLongError, TooShortError
 from audiokit.files.read import AudioReader, open_audio
@@ -45,6 +45,8 @@ class Pipeline:
 
     Raises:
         TooLongError: The source claims more than the limits allow.
+        SettingError: What the recipe writes cannot go where the task says.
+        MissingExtraError: What a result is written with is not installed.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Pipeline:
         # The source, where a stage must hear it twice and it is not read twice.
         self._held: BlockSpool | None = None
         self._compares_for = recipe.comparing()
+        self._has_page = _has_page(task, recipe)
         self._passes = [Pass(reader.fmt, self._read)]
         self._sinks: list[Sink] = []
         n_head = _leading_format_stages(recipe)
@@ -188,19 +191,19 @@ class Pipeline:
             expected = f"{own.sample_rate} Hz, {own.channels}, as {self.task.name}"
             raise SettingError(self._compares_for, value, expected, "Leave the format as it is.")
         is_turned = self.recipe.kept() == "removed"
-        page = places.get("report")
         sinks: list[Sink] = []
-        if page is not None and isinstance(page.temporary, Path):
+        if self._has_page:
             from audiokit.jobs.compare_page import PageSink
             from audiokit.jobs.comparison import Comparison
 
             settings = self.recipe.write_settings("report")
             comparison = Comparison(last.fmt, listen_s=settings.listen_s, gives_removed=is_turned)
-            last.stages.insert(0, ("", Tap(last.fmt, comparison)))
+            last.stages.insert(0, ("", comparison))
             sinks.append(
                 PageSink(
                     comparison,
-                    page.temporary,
+                    # As its target, which is no stream.
+                    cast("Path", places["report"].temporary),
                     title=Path(self.task.name).name,
                     recipe=self.recipe,
                     facts=lambda: _stage_facts(self._passes),
@@ -299,6 +302,16 @@ def _stage_facts(passes: list[Pass]) -> dict[str, Any]:
         prefix = use if counts[use] == 1 else f"{use}_{counts[use]}"
         facts |= {f"{prefix}_{name}": value for name, value in stage.facts().items()}
     return facts
+
+
+def _has_page(task: ProcessTask, recipe: Recipe) -> bool:
+    """Return whether a page is due; refuse one that could not be written."""
+    if "report" not in recipe.writes or "report" not in task.outputs:
+        return False
+    if not isinstance(task.outputs["report"], Path):
+        raise SettingError("write.report", "a stream", "a file for the page to go to")
+    recipe.check_installed()
+    return True
 
 
 def _listen(current: Pass, taps: list[Tap]) -> list[Tap]:

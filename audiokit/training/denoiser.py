@@ -51,6 +51,7 @@ class TrainSettings:
         error_weight: Weight of the logarithm of the error's power, which is what SI-SDR
             measures, against that of loudness.
         seed: Decides everything.
+        cover_up: Share of speech whose high band is made anew (see `high_band`).
     """
 
     n_examples: int = 20000
@@ -62,6 +63,7 @@ class TrainSettings:
     lost_speech: float = 2.0
     error_weight: float = 0.06
     seed: int = 1
+    cover_up: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("n_examples", "n_steps", "batch", "width", "n_layers"):
@@ -100,7 +102,12 @@ def mask_loss(logits: Tensor, parts: Sequence[Tensor], settings: TrainSettings) 
 
 
 def train_denoiser(
-    data: Path, settings: TrainSettings, *, scratch: Path, workers: int = 1
+    data: Path,
+    settings: TrainSettings,
+    *,
+    scratch: Path,
+    start: Path | None = None,
+    workers: int = 1,
 ) -> dict[str, Any]:
     """Train a network.
 
@@ -108,19 +115,25 @@ def train_denoiser(
         data: Folder of recordings (see `load_corpus`).
         settings: The run.
         scratch: Folder for examples, about 240 kB each; those of an earlier run serve again.
+        start: Weights to go on from, with their record beside them; none begins at random.
         workers: Processes that make examples; their number changes nothing.
 
     Returns:
-        ``weights``, by name, as the package ships them, and ``record``: what the run was and
+        ``weights``, by name, as the package ships them, and ``record``: what each run was and
         what it reached.
     """
     torch.manual_seed(settings.seed)
     torch.set_num_threads(1)
     corpus = load_corpus(data, held_back=False)
     model = MaskModel(settings.width, settings.n_layers)
-    plan = PoolPlan(settings.n_examples, settings.seed)
+    before: list[Any] = []
+    if start is not None:
+        with np.load(start) as file:
+            model.begin_with({name: file[name] for name in file.files})
+        before = json.loads(start.with_suffix(".json").read_text())
+    plan = PoolPlan(settings.n_examples, settings.seed, settings.cover_up)
     pool = make_pool(scratch / "train", corpus, plan, workers=workers)
-    plan = PoolPlan(_N_HELD_BACK, settings.seed + 1)
+    plan = PoolPlan(_N_HELD_BACK, settings.seed + 1, settings.cover_up)
     others = load_corpus(data, held_back=True)
     judge = make_pool(scratch / "judge", others, plan, workers=workers)
     log.info("training.examples_made n=%d", settings.n_examples)
@@ -135,7 +148,7 @@ def train_denoiser(
         "held_back_losses": losses,
         "weights_sha256": weights_digest(weights),
     }
-    return {"weights": weights, "record": record}
+    return {"weights": weights, "record": [*before, record]}
 
 
 def weights_digest(weights: Mapping[str, np.ndarray[Any, Any]]) -> str:
@@ -186,16 +199,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("data", type=Path, help="folder with speech/ and noise/")
     parser.add_argument("--out", type=Path, default=Path("mask_network.npz"))
     parser.add_argument("--scratch", type=Path, help="keep examples here for other runs")
+    parser.add_argument("--start", type=Path, help="go on from these weights")
     parser.add_argument("--workers", type=int, default=1)
     for field in fields(TrainSettings):
         flag = f"--{field.name.replace('_', '-')}"
         parser.add_argument(flag, type=type(field.default), default=field.default)
     given = vars(parser.parse_args(arguments))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    data, out, workers = given.pop("data"), given.pop("out"), given.pop("workers")
+    data, out, start = given.pop("data"), given.pop("out"), given.pop("start")
+    workers = given.pop("workers")
     with tempfile.TemporaryDirectory(prefix="audiokit-training-") as temporary:
         scratch = given.pop("scratch") or Path(temporary)
-        run = train_denoiser(data, TrainSettings(**given), scratch=scratch, workers=workers)
+        run = train_denoiser(
+            data, TrainSettings(**given), scratch=scratch, start=start, workers=workers
+        )
     np.savez(out, **run["weights"])
     out.with_suffix(".json").write_text(json.dumps(run["record"], indent=1) + "\n")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -45,6 +47,31 @@ class MaskModel(nn.Module):
         loudness, contrast = features[..., :N_POINTS], features[..., N_POINTS:]
         logits: Tensor = offset + slope * contrast + self.loudness_slope * loudness
         return logits
+
+    def begin_with(self, shipped: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take over weights as the package ships them.
+
+        Args:
+            shipped: As `shipped` gives them, of a network of the same shape.
+        """
+
+        def matrix(name: str) -> Tensor:
+            columns = shipped[name] * shipped[f"{name}.scale"].astype(np.float32)
+            return torch.from_numpy(np.ascontiguousarray(columns.T))
+
+        def vector(name: str) -> Tensor:
+            return torch.from_numpy(shipped[name].astype(np.float32))
+
+        values = {"loudness_slope": vector("loudness_slope")}
+        for name in ("entry", "out"):
+            values |= {f"{name}.weight": matrix(name), f"{name}.bias": vector(f"{name}_bias")}
+        for layer in range(len(self.memories)):
+            place = f"memories.{layer}"
+            values[f"{place}.weight_ih_l0"] = matrix(f"from_input_{layer}")
+            values[f"{place}.weight_hh_l0"] = matrix(f"from_state_{layer}")
+            values[f"{place}.bias_ih_l0"] = vector(f"input_bias_{layer}")
+            values[f"{place}.bias_hh_l0"] = vector(f"state_bias_{layer}")
+        self.load_state_dict(values)
 
     def shipped(self) -> dict[str, NDArray[np.generic]]:
         """Return the weights as the package ships them: matrices in 8 bits.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples, pick
+from audiokit.training.high_band import as_mp3, with_new_high_band
 from audiokit.training.noises import any_noise, fill, rms
 
 __all__ = ["Mixture", "make_mixture"]
@@ -25,18 +26,28 @@ class Mixture:
     clean: Samples
 
 
-def make_mixture(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Mixture:
+def make_mixture(
+    rng: np.random.Generator, corpus: Corpus, n_samples: int, *, cover_up: float = 0.0
+) -> Mixture:
     """Return an example: talker, pauses, room, noise, level, band and codec at random.
 
     Args:
         rng: Decides everything.
         corpus: Where speech and noise come from.
         n_samples: Length.
+        cover_up: Share of speech whose high band is made anew; half as much noise is made to
+            look like coded speech.
     """
-    clean = _tilt(rng, _talk(rng, corpus, n_samples), 4.0)
+    clean = _talk(rng, corpus, n_samples)
+    if cover_up and rng.random() < cover_up:
+        clean = with_new_high_band(rng, clean)
+    clean = _tilt(rng, clean, 6.0 if cover_up else 4.0)
     if rng.random() < 0.35:
         clean = _in_room(rng, clean)
-    noise = _tilt(rng, any_noise(rng, corpus, n_samples), 6.0)
+    noise = any_noise(rng, corpus, n_samples)
+    if cover_up and rng.random() < cover_up / 2.0:
+        noise = as_mp3(rng, noise / np.float32(rms(noise) * 10.0))
+    noise = _tilt(rng, noise, 6.0)
     if rng.random() < 0.2:
         noise = _in_room(rng, noise)
     snr_db = _snr_db(rng)

@@ -1,24 +1,28 @@
 """Print what the repair of clicks and of clipping does to speech, beside its peers.
 
-Run as a script, with the packages of the extra `quality`. Clicks and levels of clipping
-are drawn by a seed. RTF is CPU seconds per second of sound; set OPENBLAS_NUM_THREADS=1.
+    python tests/benchmarks/bench_clicks.py [--quick] [--files 20] [--seconds 5]
+
+Needs the packages of the extra `quality`. Clicks are drawn by a seed: samples, bursts and pops
+of up to 2 ms, and dropouts. Recall counts those whose peak lies 6 dB and more (and 12 dB) above
+the level of the 32 ms around them; precision is the share of stretches changed that touch a
+click; "clean" is the PESQ of the recordings as they came, after repair, to themselves, and
+false/s how many stretches of them change (peers hear every sixth). Clipping is cut to a ratio
+of signal to distortion. RTF is CPU seconds per second of sound; set OPENBLAS_NUM_THREADS=1.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import os
-import sys
 import time
 import warnings
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import av
 import numpy as np
 import soundfile
 import soxr
+from cost import print_table, recordings
 from pesq import NoUtterancesError, pesq
 from pystoi import stoi
 from scipy.interpolate import CubicSpline
@@ -29,16 +33,32 @@ from audiokit.denoise.clipping import ClippingRepairer
 from audiokit.stage import StreamFormat
 from audiokit.testing import render
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
-DATA = Path(os.environ.get("AUDIOKIT_TEST_DATA", PROJECT.parent / "shared" / "data"))
 SAMPLE_RATE = 16000
-# Peak of a click over the level of the 32 ms around it. One that is weaker than the speech
-# by its level is masked more often than heard, so it is drawn but does not count.
+# Peak of a click over the level of the 32 ms around it. What is below the peaks of the voice
+# itself (some 12 dB over its level) is often masked; below 6 dB it is drawn, not counted.
 PEAK_DB = (-6.0, 42.0)
-COUNTED_DB = 12.0
+COUNTED_DB, LOUD_DB = 6.0, 12.0
+# PESQ-WB of any recording to itself.
+SAME_PESQ = 4.64
 QUIETEST_DBFS = -50.0
 KINDS = ("impulse", "burst", "pop", "dropout")
+HEARD = ("audiokit clicks", "median of 5", "ffmpeg adeclick")
 CLIP_SDR_DB = (1, 3, 5, 7, 10, 15)
+# FFmpeg's filter takes 2.5 times the sound's own time at 1 dB.
+ADECLIP_SDR_DB = (7, 10, 15)
+CLICKS_HEADER = (
+    "",
+    f"recall {COUNTED_DB:+g} dB",
+    f"{LOUD_DB:+g} dB",
+    "precision",
+    "PESQ",
+    "SI-SDR dB",
+    "clean PESQ",
+    "lowest",
+    "false/s",
+    "RTF",
+)
+CLIPPING_HEADER = ("SDR in, method", "SI-SDR dB", "PESQ", "STOI", "RTF")
 
 
 @dataclass
@@ -52,7 +72,17 @@ class Score:
     cpu_s: float = 0.0
     n_touched: int = 0
     n_right: int = 0
+    n_false: int = 0
+    clean_s: float = 0.0
     found: list = field(default_factory=list)
+
+    def hits(self, low_db, below_db=np.inf):
+        """Return which clicks of a loudness were touched; a dropout makes no noise."""
+        return [
+            hit
+            for kind, peak_db, hit in self.found
+            if kind != "dropout" and low_db <= peak_db < below_db
+        ]
 
 
 def si_sdr_db(reference, estimate):
@@ -73,9 +103,9 @@ def pesq_wb(reference, estimate):
 
 def speech_files(limit, seconds):
     """Yield name and samples of recordings at 16 kHz."""
-    paths = sorted((DATA / "speech").glob("*"))
+    paths = sorted((recordings() / "speech").glob("*"))
     paths = [path for path in paths if path.suffix in {".flac", ".wav", ".mp3", ".ogg", ".opus"}]
-    step = max(1, len(paths) // limit)
+    step = -(-len(paths) // limit)
     for path in paths[::step]:
         sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
         if rate >= SAMPLE_RATE:
@@ -180,7 +210,6 @@ def score_clicks(score, repair, sound, clicked, truth):
     out = timed(score, repair, clicked)
     score.pesq.append(pesq_wb(sound, out))
     score.si_sdr_db.append(si_sdr_db(sound, out))
-    score.clean_pesq.append(pesq_wb(sound, repair(sound)))
     changed = out != clicked
     inside = np.zeros(len(sound), np.bool_)
     for start, stop, kind, peak_db in truth:
@@ -191,8 +220,19 @@ def score_clicks(score, repair, sound, clicked, truth):
     score.n_right += int(np.count_nonzero(inside[edges]))
 
 
-def clicks_table(files, per_s):
-    """Print what becomes of clicks."""
+def score_clean(score, repair, sound):
+    """Note what a method does to a file without clicks."""
+    out = repair(sound)
+    # The score of what is the same is known, and takes longer than the repair.
+    is_same = np.array_equal(out, sound)
+    score.clean_pesq.append(SAME_PESQ if is_same else pesq_wb(sound, out))
+    edges = np.diff((out != sound).astype(np.int8), prepend=0) == 1
+    score.n_false += int(np.count_nonzero(edges))
+    score.clean_s += len(sound) / SAMPLE_RATE
+
+
+def clicks_table(files, clean_files, per_s):
+    """Print what becomes of clicks; peers hear of the clean files as many as are clicked."""
     methods = {
         "none": lambda sound: sound,
         "audiokit clicks": by_stage(ClickRepairer),
@@ -201,44 +241,54 @@ def clicks_table(files, per_s):
     }
     scores = {name: Score() for name in methods}
     rng = np.random.default_rng(4)
-    false_alarms = 0
-    seconds = 0.0
+    seconds = sum(len(sound) for _, sound in files) / SAMPLE_RATE
     for _, sound in files:
         clicked, truth = with_clicks(sound, rng, per_s)
-        seconds += len(sound) / SAMPLE_RATE
-        stage = ClickRepairer(StreamFormat(SAMPLE_RATE))
-        render(stage, [sound[:, np.newaxis]])
-        false_alarms += stage.facts()["n_clicks"]
         for name, repair in methods.items():
             score_clicks(scores[name], repair, sound, clicked, truth)
-    print(f"\nclicks: {len(files)} files, {seconds:.0f} s, {per_s:g} clicks per second")
-    header = "method               recall precision   PESQ SI-SDR dB clean PESQ  lowest     RTF"
-    print(header)
-    for name, score in scores.items():
-        counted = [hit for kind, peak_db, hit in score.found if _counts(kind, peak_db)]
-        precision = score.n_right / max(1, score.n_touched)
-        print(
-            f"{name:20} {np.mean(counted):6.3f} {precision:9.3f} {np.nanmean(score.pesq):6.2f}"
-            f" {np.mean(score.si_sdr_db):9.1f} {np.nanmean(score.clean_pesq):10.2f}"
-            f" {np.nanmin(score.clean_pesq):7.2f} {score.cpu_s / seconds:7.4f}"
+    for name, repair in methods.items():
+        heard = clean_files if "audiokit" in name else clean_files[:: -(-len(clean_files) // 10)]
+        for _, sound in heard:
+            score_clean(scores[name], repair, sound)
+    rows = [
+        (
+            name,
+            *(f"{np.mean(hits):.3f}" for hits in (score.hits(COUNTED_DB), score.hits(LOUD_DB))),
+            f"{score.n_right / max(1, score.n_touched):.3f}",
+            f"{np.nanmean(score.pesq):.2f}",
+            f"{np.mean(score.si_sdr_db):.1f}",
+            f"{np.nanmean(score.clean_pesq):.2f}",
+            f"{np.nanmin(score.clean_pesq):.2f}",
+            f"{score.n_false / score.clean_s:.2f}",
+            f"{score.cpu_s / seconds:.4f}",
         )
-    print(f"recall counts clicks {COUNTED_DB:g} dB and more above the speech around them;")
-    print("precision is the share of stretches changed that touch a click.")
-    print(f"audiokit changes {false_alarms / seconds:.2f} places per second of clean speech.")
-    found = scores["audiokit clicks"].found
+        for name, score in scores.items()
+    ]
+    title = f"clicks: {len(files)} files, {seconds:.0f} s, {per_s:g} per second"
+    print_table(title, CLICKS_HEADER, rows)
+    print_table(
+        "recall of audiokit by kind (how many), and of all kinds but dropouts",
+        ("", *KINDS, *HEARD),
+        loudness_rows(scores),
+    )
+    names = [name for name, _ in clean_files]
+    scored = sorted(zip(scores["audiokit clicks"].clean_pesq, names, strict=True))
+    print("clean files changed most:", ", ".join(f"{n} {q:.2f}" for q, n in scored[:4]), "\n")
+
+
+def loudness_rows(scores):
+    """Yield how much is found of clicks of each loudness: ours by kind, then by each method."""
+    ours = scores["audiokit clicks"].found
     for low_db in np.arange(PEAK_DB[0], PEAK_DB[1], 6.0):
-        row = [
-            [hit for k, peak_db, hit in found if k == kind and 0 <= peak_db - low_db < 6]
-            for kind in KINDS
-        ]
-        cells = [
-            f"{kind} {np.mean(h):.2f} ({len(h)})" for kind, h in zip(KINDS, row, strict=True) if h
-        ]
-        print(f"  peak {low_db:+3.0f} to {low_db + 6:+3.0f} dB, recall: {', '.join(cells)}")
+        near = [(kind, hit) for kind, peak_db, hit in ours if 0 <= peak_db - low_db < 6]
+        cells = [[hit for kind, hit in near if kind == wanted] for wanted in KINDS]
+        cells += [scores[name].hits(low_db, low_db + 6) for name in HEARD]
+        yield (f"{low_db:+.0f} to {low_db + 6:+.0f} dB", *map(share, cells))
 
 
-def _counts(kind, peak_db):
-    return kind != "dropout" and peak_db >= COUNTED_DB
+def share(hits):
+    """Return how many of some were hit, as text."""
+    return f"{np.mean(hits):.2f} ({len(hits)})" if hits else "-"
 
 
 def clipped_at(sound, sdr_db):
@@ -261,37 +311,45 @@ def clipping_table(files):
         "ffmpeg adeclip": by_ffmpeg("adeclip"),
     }
     seconds = sum(len(sound) for _, sound in files) / SAMPLE_RATE
-    print(f"\nclipping: {len(files)} files, {seconds:.0f} s")
-    print("SDR in  method               SI-SDR dB   PESQ   STOI     RTF")
-    for sdr_db in CLIP_SDR_DB:
-        for name, repair in methods.items():
-            score = Score()
-            for _, sound in files:
-                scaled = sound / (1.1 * np.abs(sound).max())
-                out = timed(score, repair, clipped_at(scaled, sdr_db))
-                score.si_sdr_db.append(si_sdr_db(scaled, out))
-                score.pesq.append(pesq_wb(scaled, out))
-                score.stoi.append(stoi(scaled, out, SAMPLE_RATE))
-            print(
-                f"{sdr_db:6d}  {name:20} {np.mean(score.si_sdr_db):9.2f}"
-                f" {np.nanmean(score.pesq):6.2f} {np.mean(score.stoi):6.3f}"
-                f" {score.cpu_s / seconds:7.4f}"
-            )
+    rows = [
+        clipping_row(f"{sdr_db:2d} dB, {name}", repair, files, sdr_db)
+        for sdr_db in CLIP_SDR_DB
+        for name, repair in methods.items()
+        if "adeclip" not in name or sdr_db in ADECLIP_SDR_DB
+    ]
+    print_table(f"clipping: {len(files)} files, {seconds:.0f} s", CLIPPING_HEADER, rows)
+
+
+def clipping_row(name, repair, files, sdr_db):
+    """Return what a method makes of one degree of clipping."""
+    score = Score()
+    for _, sound in files:
+        scaled = sound / (1.1 * np.abs(sound).max())
+        out = timed(score, repair, clipped_at(scaled, sdr_db))
+        score.si_sdr_db.append(si_sdr_db(scaled, out))
+        score.pesq.append(pesq_wb(scaled, out))
+        score.stoi.append(stoi(scaled, out, SAMPLE_RATE))
+    figures = (np.mean(score.si_sdr_db), np.nanmean(score.pesq))
+    rtf = score.cpu_s * SAMPLE_RATE / sum(len(sound) for _, sound in files)
+    return (name, *(f"{one:.2f}" for one in figures), f"{np.mean(score.stoi):.3f}", f"{rtf:.4f}")
 
 
 def main():
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--files", type=int, default=60, help="most recordings for clicks")
-    parser.add_argument("--clipping-files", type=int, default=12)
-    parser.add_argument("--seconds", type=float, default=8.0, help="most of each recording")
+    parser.add_argument("--files", type=int, default=20, help="recordings that get clicks")
+    parser.add_argument("--clean-files", type=int, default=60, help="recordings that get none")
+    parser.add_argument("--clipping-files", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5.0, help="most of each recording")
     parser.add_argument("--per-s", type=float, default=4.0, help="clicks per second")
+    parser.add_argument("--quick", action="store_true", help="a third of the files")
     options = parser.parse_args()
-    if not (DATA / "MANIFEST.csv").is_file():
-        sys.exit(f"no recordings in {DATA}; set AUDIOKIT_TEST_DATA")
     warnings.simplefilter("ignore", RuntimeWarning)
-    clicks_table(list(speech_files(options.files, options.seconds)), options.per_s)
-    clipping_table(list(speech_files(options.clipping_files, options.seconds)))
+    limits = (options.files, options.clean_files, options.clipping_files)
+    limits = [max(1, limit // 3) if options.quick else limit for limit in limits]
+    clicked, clean, clipped = (list(speech_files(limit, options.seconds)) for limit in limits)
+    clicks_table(clicked, clean, options.per_s)
+    clipping_table(clipped)
 
 
 if __name__ == "__main__":

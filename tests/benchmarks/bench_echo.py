@@ -1,13 +1,14 @@
 """Echo cancellation: pairs made from recordings by a seed, real pairs, and peers.
 
-    python tests/benchmarks/bench_echo.py [--pairs 10] [--seed 1] [--real]
+    python tests/benchmarks/bench_echo.py [--pairs 15] [--seed 1] [--real]
 
 A made pair lasts 16 s at 16 kHz: the far end talks throughout, the near end from 7 to 13 s.
 The echo goes through an impulse response of the recordings, 20 to 400 ms late, at an
 echo-to-near ratio of -6, 0 or 6 dB, in noise 45 dB below the near end; in turn it is plain,
 noisy (20 dB), distorted, from clocks 100 ppm apart, or of another room from 4 s on.
 
-- ERLE: microphone over output, far end alone, 3 to 7 s; from 5.5 s on where the room changed.
+- ERLE: microphone over output, far end alone, 3 to 7 s, from 5.5 s on where the room changed;
+  windows of 100 ms without echo (20 dB below its mean) left out.
 - PESQ-WB and SI-SDR: 7 to 13 s, against near end *and noise*, which is what a microphone
   without the echo would have heard: cancellers are no denoisers, and whoever turns the noise
   down pays for it here.
@@ -42,7 +43,6 @@ RATE = 16000
 FMT = StreamFormat(RATE)
 N_SAMPLES = 16 * RATE
 CHANGE = 4 * RATE
-ALONE = {"room": slice(round(5.5 * RATE), 7 * RATE)}
 TALK = slice(7 * RATE, 13 * RATE)
 RATIOS_DB = (0, 6, -6)
 NEAR_RMS = 0.05
@@ -131,11 +131,11 @@ def mixed(kind, far, talk, rooms, *, ratio_db, rng):
     near[TALK] = talk * (NEAR_RMS / active_rms(talk))
     played = 0.25 * np.tanh(far / 0.25) if kind == "distorted" else far
     played = drifted(played, 100.0) if kind == "drift" else played
+    delay = int(rng.uniform(0.02, 0.4) * RATE)
+    played = np.concatenate([np.zeros(delay), played])[:N_SAMPLES]
     echo = through(played, rooms[0])
     if kind == "room":
         echo[CHANGE:] = through(played, rooms[1])[CHANGE:]
-    delay = int(rng.uniform(0.02, 0.4) * RATE)
-    echo = np.concatenate([np.zeros(delay), echo])[:N_SAMPLES]
     echo *= NEAR_RMS * 10 ** (ratio_db / 20) / active_rms(echo)
     snr_db = 20 if kind == "noise" else 45
     near += rng.standard_normal(N_SAMPLES) * NEAR_RMS * 10 ** (-snr_db / 20)
@@ -153,7 +153,7 @@ def make_pair(number, seed):
         load(speech / NEAR[(number + seed) % len(NEAR)]),
         [response(ROOMS[(number + change) % len(ROOMS)]) for change in (0, 1)],
         # Every scene meets every level.
-        ratio_db=RATIOS_DB[(number + number // len(KINDS)) % len(RATIOS_DB)],
+        ratio_db=RATIOS_DB[number % len(RATIOS_DB)],
         rng=rng,
     )
 
@@ -246,39 +246,54 @@ def si_sdr(clean, heard):
     return level_db(scaled) - level_db(heard - scaled)
 
 
-def back_s(pair, out):
-    """Return how long after the change of the room the echo was down again, at most 3 s."""
+def erle_db(pair, out):
+    """Return ERLE in windows of 100 ms until the near end talks; NaN where no echo is."""
     window = RATE // 10
-    stop = TALK.start // window
+    n_windows = TALK.start // window
 
     def powers(samples):
-        return np.square(samples[: stop * window].reshape(-1, window), dtype=float).sum(axis=1)
+        rows = samples[: n_windows * window].reshape(-1, window)
+        return np.square(rows, dtype=float).sum(axis=1) + 1e-12
 
     echo = powers(pair.echo)
-    erle = 10 * np.log10((powers(pair.mic) + 1e-12) / (powers(out) + 1e-12))
-    is_heard = echo > 1e-2 * np.mean(echo)
-    change = CHANGE // window
-    before = np.median(erle[change - 15 : change][is_heard[change - 15 : change]])
-    after = [index for index in range(change, stop) if is_heard[index]]
-    good = [erle[index] > min(20.0, before - 3.0) for index in after]
-    for place in range(len(good) - 2):
-        if all(good[place : place + 3]):
-            return (after[place] - change) / 10
-    return (stop - change) / 10
+    return np.where(
+        echo > 1e-2 * echo.mean(), 10 * np.log10(powers(pair.mic) / powers(out)), np.nan
+    )
+
+
+def alone_db(pair, out):
+    """Return ERLE of the far end alone, pauses left out."""
+    window = RATE // 10
+    start = 55 if pair.kind == "room" else 30
+    heard = start + np.flatnonzero(np.isfinite(erle_db(pair, out)[start:]))
+    parts = [slice(index * window, (index + 1) * window) for index in heard]
+    before, after = (
+        sum(np.square(x[p], dtype=float).sum() for p in parts) for x in (pair.mic, out)
+    )
+    return 10 * np.log10((before + 1e-12) / (after + 1e-12))
+
+
+def back_s(pair, out):
+    """Return how long after the change of the room the echo was down again, at most 3 s."""
+    erle, change = erle_db(pair, out), 10 * CHANGE // RATE
+    goal = min(20.0, np.nanmedian(erle[change - 15 : change]) - 3.0)
+    heard = change + np.flatnonzero(np.isfinite(erle[change:]))
+    for first, second, third in zip(heard, heard[1:], heard[2:], strict=False):
+        if min(erle[[first, second, third]]) > goal:
+            return (first - change) / 10
+    return (len(erle) - change) / 10
 
 
 def judge(pair, out):
     """Return ERLE, PESQ and SI-SDR of the double talk, and the time to come back."""
     from pesq import pesq
 
-    alone = ALONE.get(pair.kind, slice(3 * RATE, 7 * RATE))
     try:
         quality = pesq(RATE, pair.near[TALK], out[TALK], "wb")
     except Exception:  # noqa: BLE001  the package's own, where it finds no speech
         quality = np.nan
-    erle = level_db(pair.mic[alone]) - level_db(out[alone])
     back = back_s(pair, out) if pair.kind == "room" else np.nan
-    return erle, quality, si_sdr(pair.near[TALK], out[TALK]), back
+    return alone_db(pair, out), quality, si_sdr(pair.near[TALK], out[TALK]), back
 
 
 def timed(run, *arguments):
@@ -310,12 +325,10 @@ def made_tables(found, pairs):
     rows = []
     for name, kinds in scores.items():
         for kind in ("all", *KINDS):
-            heard = [s for k, each in kinds.items() for s in each if kind in ("all", k)]
+            heard = [one for k, each in kinds.items() for one in each if kind in ("all", k)]
             if heard:
-                erle, quality, sdr, _ = np.nanmean(heard, axis=0) if kind == "all" else (
-                    np.mean(heard, axis=0)
-                )
-                back = ", ".join(f"{score[3]:.1f}" for score in heard if kind == "room")
+                erle, quality, sdr = np.nanmean([score[:3] for score in heard], axis=0)
+                back = ", ".join(f"{score[3]:.1f}" for score in heard) if kind == "room" else ""
                 row = (f"{erle:.1f}", f"{quality:.2f}", f"{sdr:.1f}", back, len(heard))
                 rows.append((f"{name}: {kind}", *row))
     header = ("", "ERLE dB", "PESQ-WB", "SI-SDR dB", "back s", "pairs")
@@ -357,7 +370,9 @@ def real_table(found):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=10, help="Made pairs; five scenes in turn.")
+    parser.add_argument(
+        "--pairs", type=int, default=15, help="15 hold every scene at every level."
+    )
     parser.add_argument("--seed", type=int, default=1, help="Of talkers, levels and delays.")
     parser.add_argument("--real", action="store_true", help="The real pairs alone: seconds.")
     arguments = parser.parse_args()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -196,10 +195,32 @@ def test_a_page_has_no_place_in_a_pipe(takes, denoise):
     assert (done.exit_code, "a file or a folder with --report" in done.stderr) == (2, True)
 
 
-def test_without_matplotlib_the_extra_is_named(takes, tmp_path, denoise, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    done = denoise(takes / "in" / "one.wav", "-o", tmp_path / "a.wav", "--report")
-    assert (done.exit_code, "pip install 'audiokit[plot]'" in done.stderr) == (5, True)
+def test_without_matplotlib_the_extra_is_named_before_any_work(takes, tmp_path, audiokit):
+    """Its package may lie there, and yet be broken; and other commands write pages too."""
+    (tmp_path / "broken" / "matplotlib").mkdir(parents=True)
+    (tmp_path / "broken" / "matplotlib" / "__init__.py").write_text("raise ImportError('no')\n")
+    recipe = '[[stage]]\nuse = "highpass"\n[write.audio]\n[write.report]\n'
+    (tmp_path / "page.toml").write_text(recipe)
+    for command in (
+        ("denoise", takes / "in" / "one.wav", "-o", tmp_path / "a.wav", "--report"),
+        ("process", takes / "in", "-o", tmp_path / "out", "--recipe", tmp_path / "page.toml"),
+    ):
+        done = audiokit(*command, env={"PYTHONPATH": str(tmp_path / "broken")})
+        assert (done.returncode, done.stdout) == (5, ""), done.stderr
+        assert "pip install 'audiokit[plot]'" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_noise_that_stays_the_same_must_be_told_or_learnt(takes, tmp_path, denoise):
+    command = (takes / "in" / "one.wav", "-o", tmp_path / "a.wav", "--noise", "stationary")
+    refused = denoise(*command)
+    assert (refused.exit_code, "engine classic" in refused.stderr) == (2, True)
+    assert denoise(*command, "--engine", "classic").exit_code == 0
+    profile = ("--noise-profile", takes / "noise.wav")
+    assert denoise(*command, *profile, "--overwrite").exit_code == 0
+    told = " ".join(denoise("--help").stdout.replace("│", " ").split())
+    assert "needs --engine classic or a profile" in told
 
 
 def test_help_shows_the_command_at_work(denoise):

@@ -91,6 +91,16 @@ def test_an_onset_is_no_click():
     np.testing.assert_array_equal(render(ClickRepairer(MONO), [sound]), sound)
 
 
+@pytest.mark.parametrize(("behind", "n_clicks"), [(1.0, 1), (3.0, 0)])
+def test_a_spike_that_begins_something_louder_is_a_plosive(behind, n_clicks):
+    sound = np.random.default_rng(5).standard_normal((16000, 1)).astype(np.float32) * 0.01
+    sound[8003:8300] *= behind
+    sound[8000:8003] += np.float32([[0.12], [-0.2], [0.12]])
+    stage = ClickRepairer(MONO)
+    render(stage, [sound])
+    assert stage.facts()["n_clicks"] == n_clicks
+
+
 def test_each_channel_is_repaired_by_itself():
     sound = resonant(StreamFormat(16000, 2), 1.0)
     sound[9000, 1] += 0.5
@@ -146,7 +156,7 @@ def test_recorded_speech_stays_as_it_is(recordings):
         render(stage, [speech])
         n_clicks += stage.facts()["n_clicks"]
         seconds += len(speech) / rate
-    assert n_clicks <= 0.4 * seconds
+    assert n_clicks <= 0.2 * seconds
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,22 @@ def test_what_was_cut_off_comes_back(sample_rate):
     assert stage.facts()["n_clipped"] > 0.9 * np.count_nonzero(np.abs(sound) > 0.45)
 
 
+def test_speech_of_which_little_is_left_still_gains(recordings):
+    soundfile = pytest.importorskip("soundfile")
+    path = recordings / "speech" / "libri_2414-128291-0001.flac"
+    speech, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    speech = speech[rate : 3 * rate]
+    # Where it is loud, nine samples in ten and more are clipped.
+    level = np.float32(0.25 * speech.std())
+    clipped = np.clip(speech, -level, level) * np.float32(0.1 / level)
+    out = render(ClippingRepairer(StreamFormat(rate)), [clipped])
+    before, after = (
+        sdr_db(speech, block * np.vdot(block, speech) / np.vdot(block, block))
+        for block in (clipped, out)
+    )
+    assert after > before + 0.8
+
+
 def test_only_clipped_samples_change_and_they_go_beyond_the_level():
     clipped = np.clip(voice(MONO, 1.0), -0.4, 0.3)
     out = render(ClippingRepairer(MONO), [clipped])

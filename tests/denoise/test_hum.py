@@ -127,6 +127,31 @@ def test_channels_of_opposite_sign_do_not_hide_the_hum():
     assert level_db(out[16000:]) < level_db(hum) - 40.0
 
 
+@pytest.mark.parametrize("tone_hz", [59.1, 240.0, 420.0])
+def test_a_lone_tone_that_no_mains_makes_stays(tone_hz):
+    # A motor's slip, and notes that a voice may hold.
+    tone = mains(MONO, 4.0, tone_hz, n_lines=1)
+    stage = HumRemover(MONO)
+    np.testing.assert_array_equal(render(stage, [tone]), tone)
+    assert stage.facts()["hum_hz"] is None
+
+
+def test_even_lines_alone_take_more_than_a_moment():
+    # A steady voice of 120 Hz has these, and nothing between.
+    note = mains(MONO, 0.7, 120.0, n_lines=5)
+    np.testing.assert_array_equal(render(HumRemover(MONO), [note]), note)
+
+
+def test_recorded_voices_without_a_line_come_out_bit_for_bit(recordings):
+    for name in ("leopard_test_es", "libri_1998-15444-0002"):
+        speech, rate = soundfile.read(
+            recordings / "speech" / f"{name}.flac", dtype="float32", always_2d=True
+        )
+        fmt = StreamFormat(rate, speech.shape[1])
+        out = render(HumRemover(fmt, HumSettings(lookahead_ms=500.0)), [speech])
+        np.testing.assert_array_equal(out, speech)
+
+
 def test_a_given_fundamental_is_the_only_one_looked_for():
     hum = mains(MONO, 2.0, 60.0)
     out = render(HumRemover(MONO, HumSettings(fundamental_hz=50.0, highest_hz=250.0)), [hum])

@@ -11,7 +11,7 @@ from audiokit.dsp.filters import Highpass, HighpassSettings
 from audiokit.dsp.residual import Residual
 from audiokit.errors import SettingError
 from audiokit.loudness.gain import Gain, GainSettings
-from audiokit.stage import Chain, StreamFormat
+from audiokit.stage import Chain, Processor, StreamFormat
 from audiokit.testing import render, speechlike, split_at
 
 FMT = StreamFormat(16000, 2)
@@ -53,6 +53,30 @@ def test_it_reports_what_the_stage_reports_and_begins_anew_when_told():
     assert removed.facts()["mean_reduction_db"] > 0.0
     removed.reset()
     np.testing.assert_array_equal(render(removed, [SPEECH]), first)
+
+
+class Rough(Processor):
+    """A stage that passes its blocks on, and promises less than the same bits."""
+
+    tolerance = 1e-6
+
+    def __init__(self, fmt):
+        self.fmt = fmt
+
+    def process(self, block):
+        return block
+
+    def flush(self):
+        return self.fmt.silence(0)
+
+    def reset(self):
+        pass
+
+
+def test_it_promises_no_more_than_what_it_subtracts():
+    assert Residual(Gain(FMT)).tolerance == 0.0
+    assert Residual(Rough(FMT)).tolerance == 1e-6
+    assert Residual(Chain(FMT, [Rough(FMT), Gain(FMT), Rough(FMT)])).tolerance == 2e-6
 
 
 def test_another_format_cannot_be_subtracted():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from itertools import zip_longest
 
 import numpy as np
 import pytest
@@ -42,7 +43,9 @@ def room(rate=RATE, seed=2, decay_s=0.03):
 
 def echo_of(far, response, delay_samples):
     """Return the echo of a far end, as long as it."""
-    wet = np.convolve(far[:, 0], response)[: len(far)]
+    size = 1 << (len(far) + len(response)).bit_length()
+    spectrum = np.fft.rfft(far[:, 0], size) * np.fft.rfft(response, size)
+    wet = np.fft.irfft(spectrum, size)[: len(far)]
     late = np.concatenate([np.zeros(delay_samples), wet])[: len(far)]
     return late[:, np.newaxis].astype(np.float32)
 
@@ -153,7 +156,7 @@ def test_microphone_that_is_switched_off_stays_silent():
 
 
 def test_channels_of_either_sign_are_cancelled_alike():
-    stereo = np.concatenate([MIC, -MIC], axis=1)
+    stereo = np.concatenate([MIC, -MIC], axis=1)[: 4 * RATE]
     out = cancel(EchoCanceller(StreamFormat(RATE, 2)), stereo, FAR)
     np.testing.assert_array_equal(out[:, 0], -out[:, 1])
     assert level_db(stereo[2 * RATE :]) - level_db(out[2 * RATE :]) > 25
@@ -161,7 +164,7 @@ def test_channels_of_either_sign_are_cancelled_alike():
 
 @pytest.mark.parametrize("rate", [16000, 44100, 96000])
 def test_other_rates_are_worked_on_as_they_are(rate):
-    far = far_end(3.0, rate)
+    far = far_end(2.5, rate)
     mic = echo_of(far, room(rate), rate // 10)
     canceller = EchoCanceller(StreamFormat(rate))
     out = cancel(canceller, mic, far)
@@ -177,9 +180,15 @@ BUILDERS = {
     "nlms": lambda fmt: NlmsCanceller(fmt, NlmsSettings(taps=64)),
     "speex": lambda fmt: SpeexCanceller(fmt, SpeexSettings(tail_ms=100)),
 }
-N_SHORT = 9000
-SHORT_MIC, SHORT_FAR = MIC[:N_SHORT], FAR[:N_SHORT]
-PLACES = st.lists(st.integers(0, N_SHORT), max_size=8)
+# Long enough for our own to find the echo; the others begin at once.
+N_SHORT = {"nlms": 2000, "speex": 3000}
+N_LONGEST = 9000
+PLACES = st.lists(st.integers(0, N_LONGEST), max_size=8)
+
+
+def short(name):
+    n_samples = N_SHORT.get(name, N_LONGEST)
+    return MIC[:n_samples], FAR[:n_samples]
 
 
 def build(name, fmt):
@@ -190,27 +199,24 @@ def build(name, fmt):
 
 
 @pytest.mark.parametrize("name", BUILDERS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(near_cuts=PLACES, far_cuts=PLACES)
 def test_result_does_not_depend_on_how_either_stream_is_cut(name, near_cuts, far_cuts):
-    whole = cancel(build(name, MONO), SHORT_MIC, SHORT_FAR)
+    mic, far = short(name)
+    whole = cancel(build(name, MONO), mic, far)
     canceller = build(name, MONO)
-    nears, fars = split_at(SHORT_MIC, near_cuts), split_at(SHORT_FAR, far_cuts)
+    nears = split_at(mic, [cut % (len(mic) + 1) for cut in near_cuts])
+    fars = split_at(far, [cut % (len(mic) + 1) for cut in far_cuts])
     nothing = MONO.silence(0)
-    n_calls = max(len(nears), len(fars))
-    pieces = [
-        canceller.process(
-            nears[i] if i < len(nears) else nothing, fars[i] if i < len(fars) else nothing
-        )
-        for i in range(n_calls)
-    ]
+    pairs = zip_longest(nears, fars, fillvalue=nothing)
+    pieces = [canceller.process(near, far) for near, far in pairs]
     np.testing.assert_array_equal(np.concatenate([*pieces, canceller.flush()]), whole)
 
 
 @pytest.mark.parametrize("name", BUILDERS)
 @pytest.mark.parametrize("fmt", FORMATS, ids=str)
 def test_extremes_keep_length_and_stay_finite(name, fmt):
-    n_samples = fmt.sample_rate // 4
+    n_samples = fmt.sample_rate // 10
     square = np.where(np.arange(n_samples) // 40 % 2 == 0, 1.0, -1.0).astype(np.float32)
     square = square[:, np.newaxis]
     shape = (n_samples, fmt.channels)
@@ -234,39 +240,41 @@ def test_extremes_keep_length_and_stay_finite(name, fmt):
 @pytest.mark.parametrize("name", BUILDERS)
 def test_reset_forgets_everything(name):
     canceller = build(name, MONO)
-    canceller.process(SHORT_MIC[::-1].copy(), SHORT_FAR[::-1].copy())
+    mic, far = short(name)
+    canceller.process(mic[::-1].copy(), far[::-1].copy())
     canceller.reset()
     fresh = build(name, MONO)
-    np.testing.assert_array_equal(
-        cancel(canceller, SHORT_MIC, SHORT_FAR), cancel(fresh, SHORT_MIC, SHORT_FAR)
-    )
+    np.testing.assert_array_equal(cancel(canceller, mic, far), cancel(fresh, mic, far))
     assert canceller.facts() == fresh.facts()
 
 
 @pytest.mark.parametrize("name", ["audiokit", "nlms"])
 def test_pickled_canceller_goes_on_where_it_was(name):
     canceller = BUILDERS[name](MONO)
-    canceller.process(SHORT_MIC[:7000], SHORT_FAR[:7100])
+    mic, far = short(name)
+    place = len(mic) * 3 // 4
+    canceller.process(mic[:place], far[: place + 100])
     twin = pickle.loads(pickle.dumps(canceller))
-    rest = SHORT_MIC[7000:], SHORT_FAR[7100:]
+    rest = mic[place:], far[place + 100 :]
     np.testing.assert_array_equal(cancel(twin, *rest), cancel(canceller, *rest))
 
 
 @pytest.mark.parametrize("name", BUILDERS)
 def test_latency_is_never_exceeded(name):
     canceller = build(name, MONO)
+    mic, far = short(name)
     n_out = 0
-    for start in range(0, N_SHORT, 319):
-        stop = min(N_SHORT, start + 319)
-        n_out += len(canceller.process(SHORT_MIC[start:stop], SHORT_FAR[start:stop]))
+    for start in range(0, len(mic), 319):
+        stop = min(len(mic), start + 319)
+        n_out += len(canceller.process(mic[start:stop], far[start:stop]))
         assert 0 <= stop - n_out <= canceller.latency_samples
 
 
 def test_far_end_that_stops_counts_as_silence():
-    padded = np.concatenate([SHORT_FAR[:5000], np.zeros((N_SHORT - 5000, 1), np.float32)])
+    mic, far = MIC[:9000], FAR[:9000].copy()
+    far[7000:] = 0.0
     np.testing.assert_array_equal(
-        cancel(EchoCanceller(MONO), SHORT_MIC, SHORT_FAR[:5000]),
-        cancel(EchoCanceller(MONO), SHORT_MIC, padded),
+        cancel(EchoCanceller(MONO), mic, far[:7000]), cancel(EchoCanceller(MONO), mic, far)
     )
 
 
@@ -330,7 +338,7 @@ def test_recorded_near_end_passes_and_recorded_echo_falls(recordings):
             soundfile.read(recordings / "aec" / f"{name}_{kind}.flac", dtype="float32")[0]
             for kind in ("mic", "ref")
         )
-        return [part[:, np.newaxis] for part in parts]
+        return [part[: 6 * 16000, np.newaxis] for part in parts]
 
     wide = StreamFormat(16000)
     near, far = pair("aecc_real_nearend_st")

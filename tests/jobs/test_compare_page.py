@@ -8,13 +8,15 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
 import soundfile
 
-from audiokit.errors import SettingError
-from audiokit.jobs.compare_page import PageSettings
+from audiokit.errors import MissingExtraError, SettingError
+from audiokit.jobs.compare_page import PageSettings, page_text
+from audiokit.jobs.comparison import Comparison
 from audiokit.jobs.process import ProcessTask, process_file
 from audiokit.recipe import make_recipe
 from audiokit.stage import StreamFormat
@@ -42,12 +44,33 @@ def page_of(folder, block, sample_rate=16000, *, name="take.wav", stages=STAGES,
     return outputs["report"].read_text(encoding="utf-8")
 
 
+def words_of(page):
+    """Return what there is to read, in one line."""
+    words = re.sub(r"<[^>]+>", " ", re.sub(r"base64,[^\"]+", "", page))
+    return " ".join(words.split())
+
+
+def pictures_of(page):
+    """Return the colours of the page's spectrograms, 0 to 1."""
+    from matplotlib.image import imread
+
+    found = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    return [imread(io.BytesIO(base64.b64decode(data)))[..., :3] for data in found]
+
+
 def sounds_of(page):
     """Return the samples of the page's players: before, after, removed."""
     found = re.findall(r'src="data:audio/flac;base64,([^"]+)"', page)
     return [
         soundfile.read(io.BytesIO(base64.b64decode(data)), always_2d=True)[0] for data in found
     ]
+
+
+def wav():
+    """Return a recording as the bytes of a file."""
+    stream = io.BytesIO()
+    soundfile.write(stream, noisy(StreamFormat(16000, 1), 1.0), 16000, format="WAV")
+    return stream.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +104,13 @@ def test_nothing_is_loaded_from_elsewhere(page):
 
 
 def test_it_tells_the_figures_and_the_settings(folder, page):
-    words = re.sub(r"<[^>]+>", " ", re.sub(r"base64,[^\"]+", "", page))
+    words = words_of(page)
     source, _ = soundfile.read(folder / "take.wav")
     level_dbfs = 10 * np.log10(np.mean(source**2))
-    assert f"{level_dbfs:.1f}".replace("-", "\N{MINUS SIGN}") in words
-    for said in ("Noise floor", "mean reduction", "4 s, 16000 Hz, stereo", "cutoff  100 Hz"):
-        assert said.split() == [word for word in said.split() if word in words], said
+    told = f"Mean level, dBFS {level_dbfs:.1f} ".replace("-", "\N{MINUS SIGN}")
+    for said in (told, "4 s, 16000 Hz, stereo", "highpass cutoff 100 Hz", "window 32 ms"):
+        assert said in words, said
+    assert re.search(r"Noise floor \S+ → \S+ dBFS, mean reduction \S+ dB\.", words)
     assert page.count("<img ") == 3
     assert page.count("<audio ") == 3
 
@@ -120,6 +144,60 @@ def test_odd_recordings_have_a_page_too(tmp_path, block):
     page = page_of(tmp_path, block, 8000)
     assert "nan" not in re.sub(r"base64,[^\"]+", "", page).lower()
     assert len(sounds_of(page)) == 3
+
+
+def test_silence_is_dark_and_what_is_heard_is_bright(tmp_path, page):
+    silent = page_of(tmp_path, np.zeros((8000, 1)), 8000)
+    assert [picture.mean() < 0.02 for picture in pictures_of(silent)] == [True] * 3
+    before, after, _ = pictures_of(page)
+    assert before.mean() > after.mean() > 0.1
+
+
+def test_every_column_and_row_of_a_table_says_what_it_is(page):
+    assert re.findall(r"<th\b(?! scope=\"(?:col|row)\">[^<])[^>]*>", page) == []
+    for row in re.findall(r"<tbody>(.*?)</tbody>", page):
+        starts = re.findall(r"<tr>(<\w+[^>]*>)", row)
+        assert starts
+        assert set(starts) == {'<th scope="row">'}
+    keys = re.findall(r"<svg class=\"key\"[^>]*>", page)
+    assert len(keys) == 2
+    assert all('aria-hidden="true"' in key for key in keys)
+    assert "a click on a picture" in words_of(page)
+
+
+def test_what_was_compared_is_told_as_often_as_one_asks():
+    fmt = StreamFormat(8000, 1)
+    comparison = Comparison(fmt, listen_s=1.0, gives_removed=False)
+    block = noisy(fmt, 0.5)
+    comparison.process(block)
+    comparison.compare(block / 2)
+    recipe = make_recipe("mine", {"stage": STAGES})
+    first, second = (page_text(comparison.finish(), "take", recipe, {}) for _ in range(2))
+    assert first == second
+    assert len(sounds_of(first)[0]) == len(block)
+
+
+def test_a_page_that_cannot_be_drawn_is_refused_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.image", None)
+    tables = {"stage": STAGES, "write": {"audio": {}, "report": {}}}
+    with pytest.raises(MissingExtraError, match=r"audiokit\[plot\]"):
+        make_recipe("mine", tables).check()
+    outputs = {"audio": tmp_path / "a.wav", "report": tmp_path / "a.html"}
+    task = ProcessTask(io.BytesIO(wav()), outputs, name="x", scratch=tmp_path)
+    with pytest.raises(MissingExtraError, match=r"audiokit\[plot\]"):
+        process_file(task, make_recipe("mine", tables))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("stages", [STAGES, [{"use": "denoise_learnt"}]])
+def test_a_page_goes_to_a_file_and_into_no_stream(tmp_path, stages):
+    recipe = make_recipe("mine", {"stage": stages, "write": {"audio": {}, "report": {}}})
+    outputs = {"audio": tmp_path / "a.wav", "report": io.BytesIO()}
+    task = ProcessTask(io.BytesIO(wav()), outputs, name="x", scratch=tmp_path)
+    with pytest.raises(SettingError, match=r"write\.report is 'a stream', expected a file"):
+        process_file(task, recipe)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_name_is_text_and_never_markup(tmp_path):

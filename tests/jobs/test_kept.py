@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from audiokit.errors import EmptyError, SettingError
+from audiokit.jobs.passes import Pass
 from audiokit.jobs.process import ProcessTask, process_file
 from audiokit.loudness.meter import LoudnessMeter
 from audiokit.recipe import make_recipe
@@ -57,6 +58,23 @@ def test_another_format_cannot_be_compared(take, tmp_path):
     with pytest.raises(SettingError, match=r"write\.audio\.keep is '16000 Hz, 1 channel"):
         processed(str(take), tmp_path / "x.wav", recipe)
     assert not (tmp_path / "x.wav").exists()
+
+
+def test_where_no_stage_takes_anything_away_nothing_removed_can_be_kept(take, tmp_path):
+    recipe = tables(keep="removed")
+    with pytest.raises(SettingError, match=r"keep is 'removed', expected .* without a stage"):
+        make_recipe("mine", recipe).check()
+    with pytest.raises(SettingError, match=r"keep is 'removed', expected .* without a stage"):
+        processed(str(take), tmp_path / "x.wav", recipe)
+    assert not (tmp_path / "x.wav").exists()
+
+
+def test_no_stages_remove_nothing():
+    once = Pass(FMT, lambda: iter([speechlike(FMT, 0.1)]))
+    once.keep_removed()
+    heard = []
+    once.settle(heard.extend)
+    np.testing.assert_array_equal(np.concatenate(heard), FMT.silence(1600))
 
 
 def test_a_stage_that_tries_until_it_is_content_is_refused_before_any_work():

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 
-from audiokit.jobs.overview import LOWEST_DB, N_ROWS, Overview, row_of_hz, spectrogram_png
+from audiokit.jobs.overview import (
+    LOWEST_DB,
+    N_ROWS,
+    Overview,
+    brightest_db,
+    row_of_hz,
+    spectrogram_png,
+)
 from audiokit.stage import StreamFormat
 from audiokit.testing import speechlike, split_at
 
@@ -73,6 +82,32 @@ def test_silence_is_dark_and_short(n_samples):
     overview = overview_of(FMT, [FMT.silence(n_samples)])
     np.testing.assert_allclose(overview.level_dbfs(), LOWEST_DB, atol=1e-3)
     assert overview.spectrogram_db().shape[1] >= 1
+
+
+def brightness_of(levels_db, reference_db):
+    """Return the mean of all colours of a picture, 0 to 1."""
+    from matplotlib.image import imread
+
+    picture = spectrogram_png(levels_db, highest_db=brightest_db(reference_db))
+    return float(imread(io.BytesIO(picture))[..., :3].mean())
+
+
+def test_silence_is_a_dark_picture_and_any_noise_is_not():
+    pytest.importorskip("matplotlib")
+    noise = np.random.default_rng(1).standard_normal((16000, 1)).astype(np.float32)
+    silence = overview_of(FMT, [FMT.silence(16000)]).spectrogram_db()
+    assert brightness_of(silence, silence) < 0.02
+    for level in (0.1, 0.001):
+        shown = overview_of(FMT, [noise * np.float32(level)]).spectrogram_db()
+        assert brightness_of(shown, shown) > 0.5
+        assert brightness_of(silence, shown) < 0.02
+
+
+def test_a_click_does_not_darken_a_recording():
+    levels_db = np.full((N_ROWS, 4000), -60.0, np.float32)
+    levels_db[:, 500] = -10.0
+    levels_db[:40, 700:800] = -40.0
+    assert brightest_db(levels_db) == pytest.approx(-40.0)
 
 
 def test_a_picture_has_a_pixel_for_each_value_and_no_version():

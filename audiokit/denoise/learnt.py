@@ -27,7 +27,7 @@ class LearntSettings:
     strength: float = 1.0
     """How far to go, 0 (changes nothing) to 1; scales every gain in dB."""
 
-    floor_db: float = -20.0
+    floor_db: float = -25.0
     """Gain where nothing but noise is heard, in dB, -60 to 0."""
 
     window_ms: float = 32.0

@@ -24,8 +24,11 @@ LowestGain: TypeAlias = Callable[[Levels], Levels]
 # Below this no gain is told from none.
 _LEAST_GAIN = np.float32(1e-4)
 _ONE = np.float32(1.0)
-# The noise that a mask takes away is a mean of about half a second.
-_NOISE_RATE = 1.0 / 30.0
+# The level in pauses: half of the way down in a frame, up by so much when there is none.
+_PAUSE_FALL, _PAUSE_RISE_DB_PER_S = 0.5, 5.0
+_ONE = np.float32(1.0)
+# From the floor of a point, which its power seldom falls below, to the mean of steady noise.
+_FLOOR_EXCESS = np.float32(10.0 ** (5.0 / 10.0))
 # From where the floor settles to the mean power of the noise.
 _UNBIASED = np.float32(10.0 ** (-BIAS_DB / 10.0))
 
@@ -137,6 +140,9 @@ class StatisticalMask:
 class TrainedMask:
     """Let the mask network say what is speech.
 
+    How strong the noise is against the speech is told without it, by the level in pauses:
+    where the network is mistaken, what it takes for noise would be speech.
+
     Args:
         grid: Where frames and bins lie.
     """
@@ -144,40 +150,44 @@ class TrainedMask:
     def __init__(self, grid: FrameGrid) -> None:
         self._grid = grid
         self._network = MaskNetwork(grid.channels, grid.n_bins, bin_hz=grid.bin_hz)
+        self._rise: float = 10.0 ** (_PAUSE_RISE_DB_PER_S * grid.hop_ms / 10000.0)
         self.reset()
 
     def reset(self) -> None:
         """Forget the stream."""
         self._network.reset()
-        self._noise = [self._grid.silence] * self._grid.channels
-        self._n_heard = [0] * self._grid.channels
+        self._noise: list[float] = [0.0] * self._grid.channels
 
     def log_gain(
         self, power: Powers, is_heard: NDArray[np.bool_], lowest: LowestGain
     ) -> tuple[Powers, Levels]:
         """Return the gain of the next frames, and the power of the noise in them."""
         gain = self._network.gains(power, is_heard)
+        _, in_band = self._grid.power_of(power)
         removed = np.subtract(_ONE, gain)
         removed *= power
-        noise = self._grid.power_of(removed)
+        whole, _ = self._grid.power_of(removed)
         np.maximum(gain, _LEAST_GAIN, out=gain)
         np.log(gain, out=gain)
-        np.maximum(gain, lowest(self._smooth(noise[1], is_heard))[..., np.newaxis], out=gain)
-        return gain, noise[0]
+        noise = self._level_in_pauses(in_band, is_heard)
+        np.maximum(gain, lowest(noise)[..., np.newaxis], out=gain)
+        return gain, whole
 
-    def _smooth(self, in_band: Levels, is_heard: NDArray[np.bool_]) -> Levels:
-        """Return the noise in a voice's band: a running mean of what goes."""
-        smooth = np.empty_like(in_band)
+    def _level_in_pauses(self, in_band: Levels, is_heard: NDArray[np.bool_]) -> Levels:
+        """Return the power that falls quickly with the stream's and rises slowly."""
+        noise = np.empty_like(in_band)
         frames = zip(is_heard.tolist(), in_band.tolist(), strict=True)
-        for frame, (heard, values) in enumerate(frames):
+        for frame, (heard, powers) in enumerate(frames):
             for channel, is_sound in enumerate(heard):
                 if is_sound:
-                    self._hear(channel, values[channel])
-            smooth[frame] = self._noise
-        return smooth
+                    self._noise[channel] = self._next(self._noise[channel], powers[channel])
+            noise[frame] = self._noise
+        np.maximum(noise, np.float32(self._grid.silence), out=noise)
+        return noise
 
-    def _hear(self, channel: int, in_band: float) -> None:
-        self._n_heard[channel] += 1
-        rate = max(1.0 / self._n_heard[channel], _NOISE_RATE)
-        noise = self._noise[channel] + rate * (in_band - self._noise[channel])
-        self._noise[channel] = max(noise, self._grid.silence)
+    def _next(self, noise: float, power: float) -> float:
+        if not noise:
+            return power
+        if power < noise:
+            return noise + _PAUSE_FALL * (power - noise)
+        return min(power, noise * self._rise)

@@ -11,7 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from audiokit.denoise.denoiser import Denoiser, DenoiseSettings
 from audiokit.errors import EmptyError, FormatError
+from audiokit.stage import StreamFormat
 
 __all__ = ["SAMPLE_RATE", "Corpus", "Samples", "load_corpus", "pick"]
 
@@ -30,12 +32,14 @@ class Corpus:
     Args:
         speech: Read sentences, clean enough to be what a network should give.
         keywords: Short utterances with room noise of their own.
+        gated: The same sentences without the noise that they were recorded with.
         noise: Sounds without speech.
         digest: Of all names and samples, so that a run can say what it was trained on.
     """
 
     speech: tuple[Samples, ...]
     keywords: tuple[Samples, ...]
+    gated: tuple[Samples, ...]
     noise: tuple[Samples, ...]
     digest: str
 
@@ -73,7 +77,21 @@ def load_corpus(folder: Path, *, held_back: bool) -> Corpus:
         if not recordings:
             raise EmptyError(str(folder), f"holds no recordings of kind {kind}")
     speech, keywords, noise = (tuple(kinds[kind]) for kind in ("libri", "wake", "noise"))
-    return Corpus(speech, keywords, noise, digest.hexdigest()[:16])
+    gated = tuple(_gated(recording) for recording in speech)
+    return Corpus(speech, keywords, gated, noise, digest.hexdigest()[:16])
+
+
+def _gated(recording: Samples) -> Samples:
+    """Return a sentence as a studio would give it: nothing in its pauses.
+
+    Else speech is what has a noise floor of its own, and a sound that comes out of silence is
+    noise: keys and doors were recorded closer and softer than readers at home.
+    """
+    settings = DenoiseSettings(engine="classic", floor_db=-50.0)
+    stage = Denoiser(StreamFormat(SAMPLE_RATE), settings)
+    block = np.ascontiguousarray(recording[:, np.newaxis], np.float32)
+    gated: Samples = np.concatenate([stage.process(block), stage.flush()])[:, 0]
+    return gated
 
 
 def _is_held_back(name: str) -> bool:

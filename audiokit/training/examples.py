@@ -18,7 +18,7 @@ from audiokit.training.mixtures import make_mixture
 __all__ = ["Example", "ExamplePool", "PoolPlan", "make_example", "make_pool"]
 
 # Goes up with every change of what an example holds: those kept on disk are made anew.
-_VERSION = 1
+_VERSION = 2
 _WINDOW_SAMPLES, _HOP_SAMPLES = 512, 256
 _N_FRAMES = 188
 _N_SAMPLES = _N_FRAMES * _HOP_SAMPLES

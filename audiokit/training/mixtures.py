@@ -35,11 +35,14 @@ def make_mixture(
         rng: Decides everything.
         corpus: Where speech and noise come from.
         n_samples: Length.
-        cover_up: Share of speech whose high band is made anew; half as much noise is made to
-            look like coded speech.
+        cover_up: Share of examples without the corpus' own marks: its noise and its holes in
+            the high band; half as much noise is made to look like coded speech.
     """
-    clean = _talk(rng, corpus, n_samples)
+    voice = corpus.speech if rng.random() < 0.85 else corpus.keywords
     if cover_up and rng.random() < cover_up:
+        voice = corpus.gated if rng.random() < 0.7 else corpus.keywords
+    clean = _talk(rng, voice, n_samples)
+    if cover_up and rng.random() < 0.5 * cover_up:
         clean = with_new_high_band(rng, clean)
     clean = _tilt(rng, clean, 6.0 if cover_up else 4.0)
     if rng.random() < 0.35:
@@ -73,9 +76,8 @@ def _snr_db(rng: np.random.Generator) -> float:
     return float(rng.uniform(-5.0, 20.0))
 
 
-def _talk(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Samples:
+def _talk(rng: np.random.Generator, voice: tuple[Samples, ...], n_samples: int) -> Samples:
     """Return somebody talking, with pauses, at some pitch and speed."""
-    voice = corpus.speech if rng.random() < 0.85 else corpus.keywords
     speech = _other_speed(rng, pick(rng, voice))
     if rng.random() < 0.2:
         # Nobody talks without pause; what follows may be somebody else.

@@ -73,7 +73,7 @@ def test_examples_of_a_run_that_was_broken_off_do_not_serve(data, tmp_path):
     whole = [*make_pool(tmp_path / "pool", corpus, plan, workers=1).batch(np.arange(8))]
     with pytest.raises(ValueError, match="high <= 0"):
         # Without recordings no example can be made: a break in the middle.
-        make_pool(tmp_path / "pool", Corpus((), (), (), "none"), plan, workers=1)
+        make_pool(tmp_path / "pool", Corpus((), (), (), (), "none"), plan, workers=1)
     again = [*make_pool(tmp_path / "pool", corpus, plan, workers=1).batch(np.arange(8))]
     for one, other in zip(whole, again, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -65,7 +65,7 @@ class DenoiseSettings:
 
     engine: Literal["network", "classic"] = "network"
     """Who tells speech from noise: a small network that has learnt it and follows moving
-    noise, or statistics of the stream alone."""
+    noise, together with statistics of the stream; or the statistics alone."""
 
     noise: Literal["moving", "stationary"] = "moving"
     """Whether the noise comes and goes. ``stationary`` needs a profile, or the engine
@@ -126,7 +126,6 @@ class Denoiser(Processor):
         window, hop = self._window_and_hop()
         self._stft = StftStream(fmt, window_samples=window, hop_samples=hop)
         self.latency_samples = self._stft.latency_samples
-        self._strength = np.float32(self.settings.strength)
         silence = _WHITE * 10.0 ** (_SILENCE_DBFS / 10.0)
         # Of a whole frame.
         self._silence = silence * self._stft.n_bins
@@ -139,6 +138,8 @@ class Denoiser(Processor):
             silence=silence,
         )
         self._masks = self._build_masks()
+        self._log_masks = np.float32(math.log(len(self._masks)))
+        self._strength = np.float32(self.settings.strength)
         self._decay_db = _SPEECH_DECAY_DB_PER_S * hop / fmt.sample_rate
         self._rise = -math.expm1(-hop / fmt.sample_rate / _SPEECH_RISE_S)
         # One half of the spectrum holds half the power.
@@ -157,7 +158,7 @@ class Denoiser(Processor):
         return window, window // 2
 
     def _build_masks(self) -> list[Mask]:
-        """Return who judges a bin; the lower gain counts."""
+        """Return who judges a bin; the mean of their gains counts."""
         is_steady = self.settings.noise == "stationary"
         power = None
         if self.settings.profile_db:
@@ -166,12 +167,12 @@ class Denoiser(Processor):
                 window_samples=self._grid.window_samples,
                 sample_rate=self.fmt.sample_rate,
             )
-        masks: list[Mask] = []
-        if self.settings.engine == "network":
-            masks.append(TrainedMask(self._grid))
-        if self.settings.engine == "classic" or power is not None:
-            masks.append(StatisticalMask(self._grid, KnownNoise(power, is_steady)))
-        return masks
+        statistical = StatisticalMask(self._grid, KnownNoise(power, is_steady))
+        if self.settings.engine == "classic":
+            return [statistical]
+        # They err in different places: the network where it was not trained, statistics
+        # where noise moves. The last one writes into the power.
+        return [TrainedMask(self._grid), statistical]
 
     def reset(self) -> None:
         self._stft.reset()
@@ -217,8 +218,9 @@ class Denoiser(Processor):
         first, *others = self._masks
         gain, noise = first.log_gain(power, is_heard, lowest)
         for mask in others:
-            lower, noise = mask.log_gain(power, is_heard, lowest)
-            np.minimum(gain, lower, out=gain)
+            other, noise = mask.log_gain(power, is_heard, lowest)
+            np.logaddexp(gain, other, out=gain)
+        gain -= self._log_masks
         gain *= self._strength
         self._note(is_heard, np.add.reduce(gain, axis=-1), noise)
         spectra *= np.exp(gain, out=gain)

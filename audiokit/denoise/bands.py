@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HIGHEST_HZ", "N_POINTS", "bins_to_points", "points_to_bins"]
+__all__ = ["HIGHEST_HZ", "N_POINTS", "bins_to_points", "edges_hz", "points_to_bins"]
 
 # As fine as a window of 32 ms resolves up to 2 kHz, where a voice has harmonics to tell
 # apart; twice and four times as wide above.
@@ -31,8 +31,8 @@ def bins_to_points(n_bins: int, bin_hz: float) -> NDArray[np.float32]:
     Returns:
         ``(n_bins, N_POINTS)``.
     """
-    edges_hz = _edges_hz()
-    lower, upper = edges_hz[:-1], edges_hz[1:]
+    edges = edges_hz()
+    lower, upper = edges[:-1], edges[1:]
     centre_hz = np.arange(n_bins)[:, np.newaxis] * bin_hz
     covered = np.minimum(upper, centre_hz + bin_hz / 2) - np.maximum(lower, centre_hz - bin_hz / 2)
     shares: NDArray[np.float64] = np.maximum(covered, 0.0) / (upper - lower)
@@ -50,8 +50,8 @@ def points_to_bins(n_bins: int, bin_hz: float) -> NDArray[np.float32]:
     Returns:
         ``(N_POINTS, n)``, where n is the number of bins up to `HIGHEST_HZ`.
     """
-    edges_hz = _edges_hz()
-    centres_hz = (edges_hz[:-1] + edges_hz[1:]) / 2.0
+    edges = edges_hz()
+    centres_hz = (edges[:-1] + edges[1:]) / 2.0
     bins_hz = np.arange(n_bins) * bin_hz
     bins_hz = bins_hz[bins_hz <= HIGHEST_HZ]
     each_point = np.eye(N_POINTS)
@@ -59,7 +59,8 @@ def points_to_bins(n_bins: int, bin_hz: float) -> NDArray[np.float32]:
     return np.stack(rows).astype(np.float32)
 
 
-def _edges_hz() -> NDArray[np.float64]:
+def edges_hz() -> NDArray[np.float64]:
+    """Return where points begin, and where the last one ends: ``(N_POINTS + 1,)``."""
     widths = np.repeat((1.0, 2.0, 4.0), _WIDTHS) * _WIDTH_HZ
     # The first point is centred at 0 Hz: a bin's place, not its edge.
     return np.concatenate([[0.0], np.cumsum(widths)]) - _WIDTH_HZ / 2.0

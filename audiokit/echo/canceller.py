@@ -22,6 +22,8 @@ __all__ = ["EchoCanceller", "EchoSettings"]
 
 _RATES_HZ = (8000, 96000)
 _WINDOW_MS = 32.0
+# The part of the tail that is learnt jointly, which costs the square of its length.
+_EARLY_MS = 80.0
 _SPEECH_FROM_HZ = 250.0
 # White noise at this level in the far end is silence.
 _SILENCE_DBFS = -75.0
@@ -53,9 +55,9 @@ class EchoSettings:
     max_delay_ms: float = 500.0
     """Longest delay that is searched, in ms, 20 to 1000."""
 
-    tail_ms: float = 160.0
-    """How long the echo lasts after its beginning, in ms, 64 to 512, in the filter; what
-    comes later is suppressed, not cancelled. The cost rises with its square."""
+    tail_ms: float = 352.0
+    """How long the echo lasts after its beginning, in ms, 64 to 1000, in the filter; what
+    comes later is suppressed, not cancelled."""
 
     suppress: bool = True
     """Whether to turn down what the filter leaves; without, it is only subtracted."""
@@ -63,8 +65,8 @@ class EchoSettings:
     def __post_init__(self) -> None:
         if not 20.0 <= self.max_delay_ms <= 1000.0:
             raise SettingError("max_delay_ms", self.max_delay_ms, "20 to 1000 ms")
-        if not 64.0 <= self.tail_ms <= 512.0:
-            raise SettingError("tail_ms", self.tail_ms, "64 to 512 ms")
+        if not 64.0 <= self.tail_ms <= 1000.0:
+            raise SettingError("tail_ms", self.tail_ms, "64 to 1000 ms")
 
 
 class EchoCanceller(TwoInputProcessor):
@@ -101,6 +103,7 @@ class EchoCanceller(TwoInputProcessor):
         self._hop_ms = 1000.0 * hop / fmt.sample_rate
         n_bins, bin_hz = self._stft.n_bins, fmt.sample_rate / window
         self._n_taps = round(self.settings.tail_ms / self._hop_ms)
+        n_early = min(self._n_taps, round(_EARLY_MS / self._hop_ms))
         n_lags = math.ceil(self.settings.max_delay_ms / self._hop_ms) + 2
         self._n_lags = n_lags
         # Every frame that the oldest replayed one may need.
@@ -112,7 +115,13 @@ class EchoCanceller(TwoInputProcessor):
             n_bins=n_bins,
             silence=0.5 * 10.0 ** (_SILENCE_DBFS / 10.0),
         )
-        self._path = PathFilter(fmt.channels, n_taps=self._n_taps, n_bins=n_bins, hop_samples=hop)
+        self._path = PathFilter(
+            fmt.channels,
+            n_early=n_early,
+            n_late=self._n_taps - n_early,
+            n_bins=n_bins,
+            hop_samples=hop,
+        )
         self._suppressor = ResidualSuppressor(
             fmt.channels, n_bins, first_bin=math.ceil(_SPEECH_FROM_HZ / bin_hz)
         )
@@ -221,14 +230,13 @@ class EchoCanceller(TwoInputProcessor):
         first = len(far) - len(spectra) - lag - self._n_taps + 1
         far = far[first : len(far) - lag]
         conjugate = far.conj()
-        oldest = _power(far[: len(spectra)])
         power = _power(spectra)
         for index, near in enumerate(spectra):
             taps = slice(index, index + self._n_taps)
             self._path.hear(near, power[index], far[taps], conjugate[taps])
             out = self._path.error
             if self.settings.suppress:
-                out = out * self._suppressor.gain(self._path, power[index], oldest[index])
+                out = out * self._suppressor.gain(self._path, power[index])
             spectra[index] = out
             self._note(out)
 

@@ -16,8 +16,10 @@ Powers: TypeAlias = NDArray[np.float32]
 GROUP_FRAMES = 8
 """Frames that the search takes at a time: 128 ms."""
 
-# Below it speech holds little, above it echoes do.
+# Below it speech holds little, above it echoes do. Neighbours say nearly the same: every other
+# bin is heard.
 _BAND_HZ = (200.0, 4000.0)
+_BIN_STEP = 2
 # What the averages keep from one group to the next: they remember about a second.
 _KEPT = np.float32(0.88)
 # A lag stands out when its coherence rises above that of the others by so much, by so many
@@ -65,7 +67,9 @@ class DelaySearch:
     ) -> None:
         self._n_lags = n_lags
         self._band = slice(
-            round(_BAND_HZ[0] / bin_hz), max(2, min(n_bins, round(_BAND_HZ[1] / bin_hz)))
+            round(_BAND_HZ[0] / bin_hz),
+            max(2, min(n_bins, round(_BAND_HZ[1] / bin_hz))),
+            _BIN_STEP,
         )
         self._n_bins = len(range(n_bins)[self._band])
         self._channels = channels

@@ -15,7 +15,7 @@ Powers: TypeAlias = NDArray[np.float32]
 
 # What a path keeps from frame to frame; the rest is what rooms change by themselves. For the
 # hop of 16 ms.
-_KEPT = 0.999
+_KEPT = 0.9998
 # In single precision a variance needs some noise to stay above the rounding of others.
 _LEAST_CHANGE = np.float32(1e-7)
 # Smoothing of the power that the filter cannot explain: near-end speech, noise.
@@ -26,6 +26,8 @@ _TINY = np.float32(1e-10)
 _ALIKE = 0.03
 _LESS_SURE = 3.0
 _LEAST_SURE = 0.3
+# A path that moves is strong where the old one was weak: so much of the mean goes to every tap.
+_ELSEWHERE = np.float32(0.3)
 _ALIKE_KEPT = 0.9
 # Clocks of consumer devices differ by 300 ppm at most; some ask for more.
 _MOST_DRIFT = 600e-6
@@ -35,6 +37,10 @@ _GIVE_UP = 1.25
 _HEARD = 0.3
 _POWER_KEPT = 0.85
 _PATIENCE_FRAMES = 30
+# Late taps may have so much of the power that early ones may have, in the beginning falling as in
+# a room whose sound is 60 dB down after a second: what is held for possible everywhere is learnt
+# nowhere while somebody speaks.
+_LATE_SHARE, _LATE_DECAY = 0.2, 10.0 ** (-6.0 * 0.016)
 
 
 class PathFilter:
@@ -47,11 +53,15 @@ class PathFilter:
     that grows with frequency, which is followed and turned back, so that to the filter
     nothing moves.
 
+    Of the early taps the filter knows how their errors go together, which is what makes it
+    quick; of the late ones, which are weaker and many, only how large each error is.
+
     Taps are ordered as the frames are, the oldest first.
 
     Args:
         channels: Channels of the microphone.
-        n_taps: Frames that the path lasts.
+        n_early: Frames that the path's strong part lasts; the work grows with the square.
+        n_late: Frames of reverberation after it.
         n_bins: Bins of a spectrum.
         hop_samples: From one frame to the next.
 
@@ -60,8 +70,7 @@ class PathFilter:
         echo_power: Power of the echo that was taken away, ``(channels, bins)``.
         error_power: Power of `error`.
         uncertainty: Power of the echo that may be left, as far as the filter knows.
-        path: The path itself, ``(channels, n_taps, bins)``.
-        tap_power: Power of the path.
+        path: The path itself, ``(channels, n_late + n_early, bins)``.
         totals: Power of microphone, `error` and echo in the last frame, all bins together.
         drift: How much faster the microphone's clock runs than the far end's, as a ratio.
         n_restarts: How often a path was given up.
@@ -75,13 +84,18 @@ class PathFilter:
         Transactions on Signal Processing 41(6), 1993.
     """
 
-    def __init__(self, channels: int, *, n_taps: int, n_bins: int, hop_samples: int) -> None:
-        self._shape = (channels, n_taps, n_bins)
+    def __init__(
+        self, channels: int, *, n_early: int, n_late: int, n_bins: int, hop_samples: int
+    ) -> None:
+        self._shape = (channels, n_late + n_early, n_bins)
+        self._n_early, self._n_late = n_early, n_late
         self._hop_samples = hop_samples
         self._turn = np.arange(n_bins) * (np.pi / (n_bins - 1))
         self._turn_weight = np.square(self._turn).astype(np.float32)
         self._turn_single = self._turn.astype(np.float32)
-        self._wide = np.empty((channels, n_taps, n_taps, n_bins), np.complex64)
+        age = np.arange(n_late, 0, -1)[:, np.newaxis]
+        self._late_share = (_LATE_SHARE * _LATE_DECAY**age).astype(np.float32)
+        self._wide = np.empty((channels, n_early, n_early, n_bins), np.complex64)
         self.reset()
 
     def reset(self) -> None:
@@ -96,11 +110,13 @@ class PathFilter:
         Args:
             gain: Power that a tap may have: what the filter holds for possible.
         """
-        channels, n_taps, n_bins = self._shape
+        channels, _, n_bins = self._shape
         self._gain = np.float32(gain)
         self.path = np.zeros(self._shape, np.complex64)
-        self.tap_power = np.zeros(self._shape, np.float32)
-        self._covariance = np.zeros((channels, n_taps, n_taps, n_bins), np.complex64)
+        self._tap_power = np.zeros(self._shape, np.float32)
+        self._late_variance = np.zeros((channels, self._n_late, n_bins), np.float32)
+        self._late_variance += self._gain * self._late_share
+        self._covariance = np.zeros_like(self._wide)
         self._variance[:] = self._gain
         self._unexplained = np.full((channels, n_bins), 1e-6, np.float32)
         self._steps = [np.zeros(self._shape, np.complex64) for _ in range(3)]
@@ -108,7 +124,8 @@ class PathFilter:
         self._norms = [0.0, 0.0, 0.0]
         self._powers = (0.0, 0.0, 0.0)
         self.totals: tuple[float, ...] = (0.0, 0.0, 0.0)
-        self._patience = _PATIENCE_FRAMES
+        # A path that is hard to learn is not to be given up again and again.
+        self._patience = _PATIENCE_FRAMES << min(self.n_restarts, 10)
         self._turned = 0.0
         self._n_turned = 0
         self._set_rotation()
@@ -118,26 +135,28 @@ class PathFilter:
 
     @property
     def _variance(self) -> Powers:
-        """The covariance's diagonal, to be written to; made anew, as pickles hold no views."""
-        channels, n_taps, n_bins = self._shape
-        flat = self._covariance.reshape(channels, n_taps * n_taps, n_bins)
-        variance: Powers = flat[:, :: n_taps + 1].real
+        """The diagonal of the early taps' covariance, to be written to.
+
+        Made anew each time, as pickles hold no views.
+        """
+        channels, _, n_bins = self._shape
+        flat = self._covariance.reshape(channels, self._n_early**2, n_bins)
+        variance: Powers = flat[:, :: self._n_early + 1].real
         return variance
 
     def shift(self, n_hops: int) -> None:
         """Let the filter begin later by whole hops, or earlier where negative; the path stays."""
-        n_taps = self._shape[1]
         path, covariance = self.path.copy(), self._covariance.copy()
         self.path[:] = 0.0
         self._covariance[:] = 0.0
         self._variance[:] = self._gain
-        n_kept = n_taps - abs(n_hops)
         # Where frames that come first are older, the same sound has moved back.
-        new, old = max(n_hops, 0), max(-n_hops, 0)
-        kept, was = slice(new, new + n_kept), slice(old, old + n_kept)
+        kept, was = _moved(self._shape[1], n_hops)
         self.path[:, kept] = path[:, was]
+        kept, was = _moved(self._n_early, n_hops)
         self._covariance[:, kept, kept] = covariance[:, was, was]
-        self.tap_power = _power(self.path)
+        self._late_variance[:] = self._gain * self._late_share
+        self._tap_power = _power(self.path)
         for step in self._steps:
             step[:] = 0.0
 
@@ -147,7 +166,7 @@ class PathFilter:
         Args:
             near: The microphone, ``(channels, bins)``.
             near_power: Its power.
-            far: The far end's frames that the path spans, ``(n_taps, bins)``.
+            far: The far end's frames that the path spans, ``(n_late + n_early, bins)``.
             far_conj: Their conjugates.
         """
         self._age()
@@ -168,7 +187,7 @@ class PathFilter:
     def follow_drift(self) -> None:
         """Bring the estimate of the drift up to date; to be called every few frames."""
         # Of so many frames; the path moves little meanwhile.
-        weight = np.add.reduce(self.tap_power, axis=(0, 1)) * self._turn_weight
+        weight = np.add.reduce(self._tap_power, axis=(0, 1)) * self._turn_weight
         total = self._n_turned * float(np.add.reduce(weight))
         samples = self._turned / (total + 1e-9)
         drift = self.drift - _DRIFT_STEP * samples / self._hop_samples
@@ -187,23 +206,33 @@ class PathFilter:
         # As real numbers: half the work.
         parts = self._covariance.view(np.float32)
         np.multiply(parts, np.float32(_KEPT**2), out=parts)
-        power = self.tap_power
+        power = self._tap_power
         sureness = self._alike / (self._alike_norm + 1e-30)
         more = min(max((sureness - _ALIKE) * _LESS_SURE, 0.0), _LEAST_SURE)
+        if more:
+            n_taps = np.float32(power.shape[1])
+            power += np.add.reduce(power, axis=1, keepdims=True) * (_ELSEWHERE / n_taps)
         power *= np.float32(_KEPT**2 * (1.0 - _KEPT**2 + more))
         power += _LEAST_CHANGE * self._gain
+        late = self._late_variance
+        late *= np.float32(_KEPT**2)
+        late += power[:, : self._n_late]
         variance = self._variance
-        variance += power
+        variance += power[:, self._n_late :]
         # Never less sure than at the beginning, whatever the loop above asks for.
+        np.minimum(late, self._gain * np.float32(_LATE_SHARE), out=late)
         np.minimum(variance, self._gain, out=variance)
 
     def _correct(self, far_conj: Spectra) -> None:
+        late_conj, far_conj = far_conj[: self._n_late], far_conj[self._n_late :]
+        late_doubt = self._late_variance * _power(late_conj)
         np.multiply(self._covariance, far_conj, out=self._wide)
         spread = _sum(self._wide, axis=2)
         # The real part of the product with the far end, as sums of real numbers.
         parts = spread.view(np.float32) * far_conj.view(np.float32)
         parts = np.add.reduce(parts, axis=1)
         self.uncertainty = np.maximum(parts[:, ::2] + parts[:, 1::2], np.float32(0.0))
+        self.uncertainty += np.add.reduce(late_doubt, axis=1)
         self._unexplained *= _SMOOTHED
         self._unexplained += (np.float32(1.0) - _SMOOTHED) * self.error_power
         # 1 over the power of what was not expected, real.
@@ -212,10 +241,19 @@ class PathFilter:
         np.multiply(gain[:, :, np.newaxis], spread.conj()[:, np.newaxis], out=self._wide)
         parts = self._covariance.view(np.float32)
         np.subtract(parts, self._wide.view(np.float32), out=parts)
+        gain = np.concatenate([self._late_gain(late_conj, late_doubt, scale), gain], axis=1)
         gain *= self.error[:, np.newaxis]
         self.path += gain
-        self.tap_power = _power(self.path)
+        self._tap_power = _power(self.path)
         self._steps = [gain, *self._steps[:2]]
+
+    def _late_gain(self, far_conj: Spectra, doubt: Powers, scale: Powers) -> Spectra:
+        """Return what late taps take of the error; they become surer."""
+        gain: Spectra = (self._late_variance * scale[:, np.newaxis]) * far_conj
+        doubt *= scale[:, np.newaxis]
+        np.subtract(np.float32(1.0), doubt, out=doubt)
+        self._late_variance *= doubt
+        return gain
 
     def _follow(self) -> None:
         """Compare the last corrections with each other and with the path."""
@@ -241,6 +279,13 @@ class PathFilter:
         self._patience -= 1
         is_worse = error > _GIVE_UP * near and echo > _HEARD * near
         return is_worse and self._patience < 0
+
+
+def _moved(length: int, n_hops: int) -> tuple[slice, slice]:
+    """Return where taps are after a move, and where those that are kept were."""
+    n_kept = max(0, length - abs(n_hops))
+    new, old = max(n_hops, 0), max(-n_hops, 0)
+    return slice(new, new + n_kept), slice(old, old + n_kept)
 
 
 def _power(spectra: Spectra) -> Powers:

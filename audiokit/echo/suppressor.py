@@ -15,18 +15,13 @@ Powers = NDArray[np.float32]
 
 _ONE = np.float32(1.0)
 _TINY = np.float32(1e-12)
-# How much of each is taken for residual echo: what the filter is unsure of, the reverberation
-# beyond its last tap, what follows the echo in power though not in phase (distortion). More
-# takes away more echo, and more of the near end in double talk: some 2 dB of echo for each
-# decibel of the near end's SI-SDR.
-_UNSURE = np.float32(1.5)
-_LATE = np.float32(2.0)
-_LEAKED = np.float32(1.0)
-# Bounds of the decay of the reverberation, in power from frame to frame.
-_DECAY = (0.3, 0.93)
+# Residual echo is what the filter is unsure of, and what follows the echo in power though not in
+# phase: distortion, and reverberation beyond the last tap. More of either takes away more echo,
+# and more of the near end in double talk: some 2 dB of echo for each decibel of the near end's
+# SI-SDR.
 _LEAK_STEP = np.float32(0.02)
 # The near end is expected to be as loud as it was: decision-directed.
-_AS_BEFORE = np.float32(0.93)
+_AS_BEFORE = np.float32(0.96)
 _LEAST_SNR = np.float32(1e-3)
 _MOST_SNR = np.float32(1e3)
 # Level over the residual echo, in dB, at which nobody and at which somebody is surely there.
@@ -40,8 +35,6 @@ _FLOOR = np.float32(10.0 ** (-40.0 / 20.0))
 _NOISE_KEPT = np.float32(0.7)
 # The noise is the least power of the last one to two spans of so many frames.
 _NOISE_FRAMES = 40
-# How the path ends is looked at once in so many.
-_TAIL_FRAMES = 8
 
 
 class ResidualSuppressor:
@@ -58,9 +51,7 @@ class ResidualSuppressor:
         amplitude estimator", IEEE Transactions on ASSP 32(6), 1984 (decision-directed);
         J.-M. Valin, "On adjusting the learning rate in frequency domain echo cancellation
         with double-talk", IEEE Transactions on Audio, Speech and Language Processing 15(3),
-        2007 (leakage by regression of powers); E. Habets et al., "Joint dereverberation and
-        residual echo suppression of speech signals in noisy environments", IEEE Transactions
-        on Audio, Speech and Language Processing 16(8), 2008 (late echo).
+        2007 (leakage by regression of powers).
     """
 
     def __init__(self, channels: int, n_bins: int, *, first_bin: int) -> None:
@@ -71,8 +62,6 @@ class ResidualSuppressor:
     def reset(self) -> None:
         """Forget the stream."""
         shape = self._shape
-        self._late: Powers = np.zeros(shape, np.float32)
-        self._tail: Powers = np.zeros(shape, np.float32)
         self._mean_error: Powers = np.zeros(shape, np.float32)
         self._mean_echo: Powers = np.zeros(shape, np.float32)
         self._joint: Powers = np.zeros(shape, np.float32)
@@ -84,21 +73,19 @@ class ResidualSuppressor:
         self._least_before: Powers = np.full(shape, 1.0, np.float32)
         self._n_frames = 0
 
-    def gain(self, path: PathFilter, near_power: Powers, oldest: Powers) -> Powers:
+    def gain(self, path: PathFilter, near_power: Powers) -> Powers:
         """Return the gain of the next frame.
 
         Args:
             path: The filter, which has heard the frame.
             near_power: Of the microphone, ``(channels, bins)``.
-            oldest: Power of the far end's frame at the filter's last tap, ``(bins,)``.
 
         Returns:
             For `PathFilter.error`, ``(channels, bins)``.
         """
         error = path.error_power
-        residual = path.uncertainty * _UNSURE
-        residual += _LATE * self._late_echo(path, oldest)
-        residual += _LEAKED * self._leakage(error, path.echo_power)
+        residual = self._leakage(error, path.echo_power)
+        residual += path.uncertainty
         residual += _TINY
         over = error / residual
         np.minimum(over, _MOST_SNR, out=over)
@@ -116,28 +103,6 @@ class ResidualSuppressor:
         most *= _MOST_LOUDER
         np.minimum(gain, most, out=gain)
         return gain
-
-    def _late_echo(self, path: PathFilter, oldest: Powers) -> Powers:
-        """Return the echo's reverberation beyond the filter, which decays as its taps do."""
-        if self._n_frames % _TAIL_FRAMES == 0:
-            self._look_at_tail(path.tap_power)
-        late = self._tail * oldest
-        late += self._late
-        late *= self._decay
-        self._late = late
-        return late
-
-    def _look_at_tail(self, taps: Powers) -> None:
-        """Bring up to date how the path ends; from frame to frame it moves little."""
-        # The oldest frames come first.
-        tail: Powers = np.add.reduce(taps[:, :3], axis=1)
-        middle = np.add.reduce(taps[:, 3:6], axis=1)
-        ratio = np.add.reduce(tail, axis=-1) / (np.add.reduce(middle, axis=-1) + _TINY)
-        decay = np.clip(ratio ** (1.0 / 3.0), *_DECAY).astype(np.float32)[:, np.newaxis]
-        self._decay: Powers = decay
-        # The mean of the last three taps, one frame on.
-        tail *= decay / np.float32(3.0)
-        self._tail = tail
 
     def _leakage(self, error: Powers, echo: Powers) -> Powers:
         """Return the part of the error that rises and falls with the echo."""

@@ -32,14 +32,16 @@ class Corpus:
     Args:
         speech: Read sentences, clean enough to be what a network should give.
         keywords: Short utterances with room noise of their own.
-        gated: The same sentences without the noise that they were recorded with.
+        gated_speech: The same sentences without the noise that they were recorded with.
+        gated_keywords: The same utterances without most of it.
         noise: Sounds without speech.
         digest: Of all names and samples, so that a run can say what it was trained on.
     """
 
     speech: tuple[Samples, ...]
     keywords: tuple[Samples, ...]
-    gated: tuple[Samples, ...]
+    gated_speech: tuple[Samples, ...]
+    gated_keywords: tuple[Samples, ...]
     noise: tuple[Samples, ...]
     digest: str
 
@@ -77,17 +79,23 @@ def load_corpus(folder: Path, *, held_back: bool) -> Corpus:
         if not recordings:
             raise EmptyError(str(folder), f"holds no recordings of kind {kind}")
     speech, keywords, noise = (tuple(kinds[kind]) for kind in ("libri", "wake", "noise"))
-    gated = tuple(_gated(recording) for recording in speech)
-    return Corpus(speech, keywords, gated, noise, digest.hexdigest()[:16])
+    return Corpus(
+        speech=speech,
+        keywords=keywords,
+        gated_speech=tuple(_gated(recording, floor_db=-50.0) for recording in speech),
+        gated_keywords=tuple(_gated(recording, floor_db=-25.0) for recording in keywords),
+        noise=noise,
+        digest=digest.hexdigest()[:16],
+    )
 
 
-def _gated(recording: Samples) -> Samples:
+def _gated(recording: Samples, *, floor_db: float) -> Samples:
     """Return a sentence as a studio would give it: nothing in its pauses.
 
     Else speech is what has a noise floor of its own, and a sound that comes out of silence is
     noise: keys and doors were recorded closer and softer than readers at home.
     """
-    settings = DenoiseSettings(engine="classic", floor_db=-50.0)
+    settings = DenoiseSettings(engine="classic", floor_db=floor_db)
     stage = Denoiser(StreamFormat(SAMPLE_RATE), settings)
     block = np.ascontiguousarray(recording[:, np.newaxis], np.float32)
     gated: Samples = np.concatenate([stage.process(block), stage.flush()])[:, 0]

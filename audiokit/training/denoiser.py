@@ -10,13 +10,16 @@ import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from audiokit.denoise.bands import edges_hz
 from audiokit.errors import SettingError
 from audiokit.training.corpus import load_corpus
 from audiokit.training.examples import ExamplePool, PoolPlan, make_pool
@@ -50,8 +53,9 @@ class TrainSettings:
             is left.
         error_weight: Weight of the logarithm of the error's power, which is what SI-SDR
             measures, against that of loudness.
+        envelope_weight: Weight of what the envelopes of third octaves lose in likeness, which
+            is what STOI measures.
         seed: Decides everything.
-        cover_up: Share of speech whose high band is made anew (see `high_band`).
     """
 
     n_examples: int = 20000
@@ -62,8 +66,8 @@ class TrainSettings:
     n_layers: int = 2
     lost_speech: float = 2.0
     error_weight: float = 0.06
+    envelope_weight: float = 0.15
     seed: int = 1
-    cover_up: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("n_examples", "n_steps", "batch", "width", "n_layers"):
@@ -98,7 +102,44 @@ def mask_loss(logits: Tensor, parts: Sequence[Tensor], settings: TrainSettings) 
     shared = likeness * (noisy_power * clean_power).sqrt()
     error = (clean_power - 2.0 * gain * shared + gain.square() * noisy_power) * _POINT_WIDTHS
     log_error = torch.log10(error.mean((0, 2)).clamp(min=0.0) + _LEAST_ERROR).mean()
-    return 0.7 * loudness + 0.3 * with_phase + settings.error_weight * log_error
+    unlike = _unlike_envelopes(clean_power, gain.square() * noisy_power)
+    errors = settings.error_weight * log_error + settings.envelope_weight * unlike
+    return 0.7 * loudness + 0.3 * with_phase + errors
+
+
+def _unlike_envelopes(clean_power: Tensor, heard_power: Tensor) -> Tensor:
+    """Return one less the correlation of third-octave envelopes over 384 ms.
+
+    After Taal et al., "An algorithm for intelligibility prediction of time-frequency weighted
+    noisy speech", 2011; each stretch counts by how much is said in it.
+    """
+    third_octaves = torch.from_numpy(_third_octaves())
+    clean, heard = (
+        _stretches((power @ third_octaves + _LEAST_ERROR).sqrt())
+        for power in (clean_power, heard_power)
+    )
+    strength = clean.square().sum(-1)
+    norm = (strength * heard.square().sum(-1) + _LEAST_ERROR**2).sqrt()
+    unlike = 1.0 - (clean * heard).sum(-1) / norm
+    weight = strength / (strength + 0.01 * strength.mean() + _LEAST_ERROR)
+    return (unlike * weight).sum() / (weight.sum() + _LEAST_ERROR)
+
+
+def _stretches(envelopes: Tensor) -> Tensor:
+    """Return 24 frames every 12, each without its mean: ``(stretches, examples, bands, 24)``."""
+    stretches = envelopes.unfold(0, 24, 12)
+    return stretches - stretches.mean(-1, keepdim=True)
+
+
+@lru_cache
+def _third_octaves() -> NDArray[np.float32]:
+    """Return the matrix from powers of points to those of 15 third octaves from 150 Hz."""
+    edges = edges_hz()
+    octave_hz = 150.0 * 2.0 ** ((np.arange(16) - 0.5) / 3.0)
+    covered = np.minimum(edges[1:, np.newaxis], octave_hz[1:])
+    covered -= np.maximum(edges[:-1, np.newaxis], octave_hz[:-1])
+    third_octaves: NDArray[np.float64] = np.maximum(covered, 0.0) / (edges[1] - edges[0])
+    return third_octaves.astype(np.float32)
 
 
 def train_denoiser(
@@ -131,9 +172,9 @@ def train_denoiser(
         with np.load(start) as file:
             model.begin_with({name: file[name] for name in file.files})
         before = json.loads(start.with_suffix(".json").read_text())
-    plan = PoolPlan(settings.n_examples, settings.seed, settings.cover_up)
+    plan = PoolPlan(settings.n_examples, settings.seed)
     pool = make_pool(scratch / "train", corpus, plan, workers=workers)
-    plan = PoolPlan(_N_HELD_BACK, settings.seed + 1, settings.cover_up)
+    plan = PoolPlan(_N_HELD_BACK, settings.seed + 1)
     others = load_corpus(data, held_back=True)
     judge = make_pool(scratch / "judge", others, plan, workers=workers)
     log.info("training.examples_made n=%d", settings.n_examples)

@@ -18,7 +18,7 @@ from audiokit.training.mixtures import make_mixture
 __all__ = ["Example", "ExamplePool", "PoolPlan", "make_example", "make_pool"]
 
 # Goes up with every change of what an example holds: those kept on disk are made anew.
-_VERSION = 2
+_VERSION = 3
 _WINDOW_SAMPLES, _HOP_SAMPLES = 512, 256
 _N_FRAMES = 188
 _N_SAMPLES = _N_FRAMES * _HOP_SAMPLES
@@ -43,10 +43,10 @@ class Example(NamedTuple):
     likeness: Half
 
 
-def make_example(seed: tuple[int, int], corpus: Corpus, *, cover_up: float = 0.0) -> Example:
+def make_example(seed: tuple[int, int], corpus: Corpus) -> Example:
     """Return the example of a seed (see `make_mixture`)."""
     rng = np.random.default_rng(seed)
-    mixture = make_mixture(rng, corpus, _N_SAMPLES, cover_up=cover_up)
+    mixture = make_mixture(rng, corpus, _N_SAMPLES)
     noisy, clean = _spectra(mixture.noisy), _spectra(mixture.clean)
     power = np.square(noisy.real) + np.square(noisy.imag)
     to_points = bins_to_points(power.shape[1], SAMPLE_RATE / _WINDOW_SAMPLES)
@@ -112,12 +112,10 @@ class PoolPlan:
     Args:
         n_examples: How many: number 0, 1, ….
         seed: Decides every example together with its number.
-        cover_up: Share of speech with a new high band.
     """
 
     n_examples: int
     seed: int
-    cover_up: float = 0.0
 
 
 def make_pool(folder: Path, corpus: Corpus, plan: PoolPlan, *, workers: int) -> ExamplePool:
@@ -146,4 +144,4 @@ def make_pool(folder: Path, corpus: Corpus, plan: PoolPlan, *, workers: int) -> 
 def _make_part(folder: Path, corpus: Corpus, plan: PoolPlan, indices: NDArray[np.intp]) -> None:
     pool = ExamplePool(folder, plan.n_examples, "r+")
     for index in indices.tolist():
-        pool.store(index, make_example((plan.seed, index), corpus, cover_up=plan.cover_up))
+        pool.store(index, make_example((plan.seed, index), corpus))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples, pick
+from audiokit.training.recorded import FASTEST, other_speed
 
 __all__ = ["any_noise", "fill", "rms"]
 
@@ -24,7 +25,7 @@ def _babble(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Samples
     """Return several voices at once: a room full of people."""
     total = np.zeros(n_samples, np.float32)
     for _ in range(rng.integers(3, 12)):
-        voice = fill(rng, pick(rng, (*corpus.speech, *corpus.keywords)), n_samples)
+        voice = _stretch(rng, pick(rng, (*corpus.speech, *corpus.keywords)), n_samples)
         total += voice / rms(voice) * np.float32(10.0 ** rng.uniform(-0.4, 0.0))
     return total
 
@@ -40,10 +41,16 @@ def fill(rng: np.random.Generator, recording: Samples, n_samples: int) -> Sample
     return recording[start : start + n_samples]
 
 
+def _stretch(rng: np.random.Generator, recording: Samples, n_samples: int) -> Samples:
+    """Return so much of a recording at some speed."""
+    longest = fill(rng, recording, int(FASTEST * n_samples) + 2)
+    return other_speed(rng, longest)[:n_samples]
+
+
 def _one_noise(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Samples:
     kind = rng.random()
     if kind < _RECORDED:
-        return fill(rng, _longer_more_often(rng, corpus.noise), n_samples)
+        return _stretch(rng, _longer_more_often(rng, corpus.noise), n_samples)
     if kind < _RECORDED + _VOICES:
         return _babble(rng, corpus, n_samples)
     made = (_coloured, _gusts, _machine, _impulses, _chords)

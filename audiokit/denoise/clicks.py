@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from audiokit.dsp.framing import Framer, Frames
 from audiokit.dsp.prediction import interpolate, levinson
-from audiokit.errors import SettingError
+from audiokit.ranges import check_range, check_sample_rate
 from audiokit.stage import Block, Fact, Processor, StreamFormat
 
 __all__ = ["ClickRepairer", "ClickSettings"]
@@ -18,7 +18,6 @@ __all__ = ["ClickRepairer", "ClickSettings"]
 Samples = NDArray[np.float64]
 Repair = tuple[NDArray[np.intp], NDArray[np.float32]]
 
-_RATES_HZ = (8000, 96000)
 # A window, in ms: what was, the hop that is decided, and what comes. A click that peaks in
 # the hop may reach over its ends by the margin, so that much more is held back.
 _PAST_MS, _HOP_MS, _FUTURE_MS, _MARGIN_MS = 52, 16, 12, 4
@@ -65,10 +64,8 @@ class ClickSettings:
     """Longest stretch that is replaced, in ms, 0.1 to 4; what lasts longer is no click."""
 
     def __post_init__(self) -> None:
-        if not 2.0 <= self.threshold <= 100.0:
-            raise SettingError("threshold", self.threshold, "2 to 100")
-        if not 0.1 <= self.max_length_ms <= 4.0:
-            raise SettingError("max_length_ms", self.max_length_ms, "0.1 to 4 ms")
+        check_range("threshold", self.threshold, 2.0, 100.0)
+        check_range("max_length_ms", self.max_length_ms, 0.1, 4.0, unit="ms")
 
 
 class ClickRepairer(Processor):
@@ -94,10 +91,7 @@ class ClickRepairer(Processor):
     """
 
     def __init__(self, fmt: StreamFormat, settings: ClickSettings | None = None) -> None:
-        if not _RATES_HZ[0] <= fmt.sample_rate <= _RATES_HZ[1]:
-            raise SettingError(
-                "sample_rate", fmt.sample_rate, "8000 to 96000 Hz to repair", "Resample first."
-            )
+        check_sample_rate(fmt.sample_rate, to="repair")
         self.fmt = fmt
         self.settings = settings or ClickSettings()
         # A millisecond, in whole samples.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from audiokit.dsp.framing import Framer, Frames
 from audiokit.dsp.stft import fast_window_samples
-from audiokit.errors import SettingError
+from audiokit.ranges import check_range, check_sample_rate
 from audiokit.stage import Block, Fact, Processor, StreamFormat
 from audiokit.units import amplitude_to_db
 
@@ -19,7 +19,6 @@ __all__ = ["ClippingRepairer", "ClippingSettings"]
 
 Rows = NDArray[np.float32]
 
-_RATES_HZ = (8000, 96000)
 _WINDOW_MS = 64.0
 # A quarter of a window from one to the next: a half costs half as much, and 0.2 of PESQ.
 _OVERLAP = 4
@@ -59,10 +58,8 @@ class ClippingSettings:
     clipping, often above full scale: integer files clip it again unless there is room."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.max_iterations <= 1000:
-            raise SettingError("max_iterations", self.max_iterations, "1 to 1000")
-        if not -40.0 <= self.gain_db <= 0.0:
-            raise SettingError("gain_db", self.gain_db, "-40 to 0 dB")
+        check_range("max_iterations", self.max_iterations, 1, 1000)
+        check_range("gain_db", self.gain_db, -40.0, 0.0, unit="dB")
 
 
 class ClippingRepairer(Processor):
@@ -96,10 +93,7 @@ class ClippingRepairer(Processor):
     """
 
     def __init__(self, fmt: StreamFormat, settings: ClippingSettings | None = None) -> None:
-        if not _RATES_HZ[0] <= fmt.sample_rate <= _RATES_HZ[1]:
-            raise SettingError(
-                "sample_rate", fmt.sample_rate, "8000 to 96000 Hz to repair", "Resample first."
-            )
+        check_sample_rate(fmt.sample_rate, to="repair")
         self.fmt = fmt
         self.settings = settings or ClippingSettings()
         self._window = fast_window_samples(_WINDOW_MS, fmt.sample_rate)

@@ -18,6 +18,7 @@ from audiokit.denoise.noise_floor import KnownNoise
 from audiokit.denoise.profile import check_profile, noise_power
 from audiokit.dsp.stft import Spectra, StftStream, fast_window_samples
 from audiokit.errors import SettingError
+from audiokit.ranges import check_range, check_sample_rate
 from audiokit.stage import Block, Fact, Processor, StreamFormat
 from audiokit.units import power_to_db
 
@@ -27,7 +28,6 @@ __all__ = ["DenoiseSettings", "Denoiser"]
 _WHITE = 0.5
 # Noise at this level, spread over the whole band, is below what 16 bits can hold.
 _SILENCE_DBFS = -100.0
-_RATES_HZ = (8000, 96000)
 # Noise this far below the speech is left alone: taking it away costs more than it gives.
 # Each dB above that allows 2.5 dB more reduction.
 _GOOD_SNR_DB = 34.0
@@ -77,10 +77,8 @@ class DenoiseSettings:
     ``stationary`` noise it is kept."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.strength <= 1.0:
-            raise SettingError("strength", self.strength, "0 to 1")
-        if not -60.0 <= self.floor_db <= 0.0:
-            raise SettingError("floor_db", self.floor_db, "-60 to 0 dB")
+        check_range("strength", self.strength, 0.0, 1.0)
+        check_range("floor_db", self.floor_db, -60.0, 0.0, unit="dB")
         check_profile(self.profile_db)
         for name, value, words in (
             ("engine", self.engine, ("network", "classic")),
@@ -117,10 +115,7 @@ class Denoiser(Processor):
     """
 
     def __init__(self, fmt: StreamFormat, settings: DenoiseSettings | None = None) -> None:
-        if not _RATES_HZ[0] <= fmt.sample_rate <= _RATES_HZ[1]:
-            raise SettingError(
-                "sample_rate", fmt.sample_rate, "8000 to 96000 Hz to denoise", "Resample first."
-            )
+        check_sample_rate(fmt.sample_rate, to="denoise")
         self.fmt = fmt
         self.settings = settings or DenoiseSettings()
         window, hop = self._window_and_hop()

@@ -17,6 +17,7 @@ from audiokit.denoise.mains import FRAME_HOPS, LineSpectra, MainsFinder
 from audiokit.dsp.framing import Framer, Frames
 from audiokit.dsp.stft import fast_window_samples
 from audiokit.errors import SettingError
+from audiokit.ranges import check_range, check_sample_rate
 from audiokit.stage import Block, Fact, Processor, StreamFormat
 from audiokit.units import power_to_db
 
@@ -24,7 +25,6 @@ __all__ = ["HumRemover", "HumSettings"]
 
 Lines = NDArray[np.complex128]
 
-_RATES_HZ = (8000, 96000)
 _HOP_S = 0.025
 _MAINS_HZ = (50.0, 60.0)
 # Frames followed again, from before the hum was found.
@@ -62,10 +62,8 @@ class HumSettings:
     def __post_init__(self) -> None:
         if self.fundamental_hz is not None and not 45.0 <= self.fundamental_hz <= 65.0:
             raise SettingError("fundamental_hz", self.fundamental_hz, "45 to 65 Hz, or None")
-        if not 100.0 <= self.highest_hz <= 2000.0:
-            raise SettingError("highest_hz", self.highest_hz, "100 to 2000 Hz")
-        if not 0.0 <= self.lookahead_ms <= 2000.0:
-            raise SettingError("lookahead_ms", self.lookahead_ms, "0 to 2000 ms")
+        check_range("highest_hz", self.highest_hz, 100.0, 2000.0, unit="Hz")
+        check_range("lookahead_ms", self.lookahead_ms, 0.0, 2000.0, unit="ms")
 
 
 class HumRemover(Processor):
@@ -91,10 +89,7 @@ class HumRemover(Processor):
     """
 
     def __init__(self, fmt: StreamFormat, settings: HumSettings | None = None) -> None:
-        if not _RATES_HZ[0] <= fmt.sample_rate <= _RATES_HZ[1]:
-            raise SettingError(
-                "sample_rate", fmt.sample_rate, "8000 to 96000 Hz to find hum", "Resample first."
-            )
+        check_sample_rate(fmt.sample_rate, to="find hum")
         self.fmt = fmt
         self.settings = settings or HumSettings()
         window = fast_window_samples(1000.0 * FRAME_HOPS * _HOP_S, fmt.sample_rate)

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.errors import SettingError
+from audiokit.ranges import check_range, check_sample_rate
 from audiokit.stage import Block, Fact, Processor, StreamFormat
 
 __all__ = ["NoisereduceEngine", "NoisereduceSettings"]
 
 _SEGMENT_S = 30
 # Above and below, its smoothing of 500 Hz by 50 ms is less than a bin or a frame: an error.
-_RATES_HZ = (8000, 192000)
 # Its transform has 1024 points and its smoothing looks at several frames.
 _SHORTEST_SAMPLES = 8192
 # -140 dBFS: below what 24 bits can hold, enough to divide by.
@@ -37,8 +36,7 @@ class NoisereduceSettings:
     """Whether it takes the noise as the same throughout a segment."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.strength <= 1.0:
-            raise SettingError("strength", self.strength, "0 to 1")
+        check_range("strength", self.strength, 0.0, 1.0)
 
 
 class NoisereduceEngine(Processor):
@@ -69,8 +67,7 @@ class NoisereduceEngine(Processor):
     """
 
     def __init__(self, fmt: StreamFormat, settings: NoisereduceSettings | None = None) -> None:
-        if not _RATES_HZ[0] <= fmt.sample_rate <= _RATES_HZ[1]:
-            raise SettingError("sample_rate", fmt.sample_rate, "8000 to 192000 Hz for noisereduce")
+        check_sample_rate(fmt.sample_rate, to="run noisereduce", highest=192000)
         self.fmt = fmt
         self.settings = settings or NoisereduceSettings()
         self.latency_samples = _SEGMENT_S * fmt.sample_rate

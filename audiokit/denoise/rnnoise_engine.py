@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiokit.denoise.framed_engine import FramedEngine, FrameStep, NativeFrames
-from audiokit.errors import MissingExtraError, SettingError
+from audiokit.errors import MissingExtraError
+from audiokit.ranges import check_range
 from audiokit.stage import StreamFormat
 
 __all__ = ["RnnoiseEngine", "RnnoiseSettings"]
@@ -38,8 +39,7 @@ class RnnoiseSettings:
     """Share of its output, 0 (the input alone) to 1; the engine itself knows no strength."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.strength <= 1.0:
-            raise SettingError("strength", self.strength, "0 to 1")
+        check_range("strength", self.strength, 0.0, 1.0)
 
 
 class RnnoiseEngine(FramedEngine):

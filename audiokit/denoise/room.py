@@ -14,13 +14,12 @@ from audiokit.denoise.late import LateReverberation
 from audiokit.denoise.noise_floor import Powers
 from audiokit.denoise.wpe import LEARN_EVERY, WeightedPrediction
 from audiokit.dsp.stft import Spectra, StftStream, fast_window_samples
-from audiokit.errors import SettingError
+from audiokit.ranges import check_range, check_sample_rate
 from audiokit.stage import Block, Fact, Processor, StreamFormat
 from audiokit.units import db_to_amplitude, power_to_db
 
 __all__ = ["RoomReducer", "RoomSettings"]
 
-_RATES_HZ = (8000, 96000)
 # Tails are smooth in time, harmonics are not in frequency: 64 ms gave more PESQ than 32.
 _WINDOW_MS, _OVERLAP = 64.0, 4
 # Mean power of a bin when white noise has power 1 (see `Spectra`).
@@ -67,14 +66,10 @@ class RoomSettings:
     sooner after a sound is speech, or early reflections that help it."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.strength <= 1.0:
-            raise SettingError("strength", self.strength, "0 to 1")
-        if not -40.0 <= self.floor_db <= 0.0:
-            raise SettingError("floor_db", self.floor_db, "-40 to 0 dB")
-        if not 16.0 <= self.taps_ms <= 320.0:
-            raise SettingError("taps_ms", self.taps_ms, "16 to 320 ms")
-        if not 16.0 <= self.delay_ms <= 128.0:
-            raise SettingError("delay_ms", self.delay_ms, "16 to 128 ms")
+        check_range("strength", self.strength, 0.0, 1.0)
+        check_range("floor_db", self.floor_db, -40.0, 0.0, unit="dB")
+        check_range("taps_ms", self.taps_ms, 16.0, 320.0, unit="ms")
+        check_range("delay_ms", self.delay_ms, 16.0, 128.0, unit="ms")
 
 
 class RoomReducer(Processor):
@@ -95,10 +90,7 @@ class RoomReducer(Processor):
     """
 
     def __init__(self, fmt: StreamFormat, settings: RoomSettings | None = None) -> None:
-        if not _RATES_HZ[0] <= fmt.sample_rate <= _RATES_HZ[1]:
-            raise SettingError(
-                "sample_rate", fmt.sample_rate, "8000 to 96000 Hz to treat", "Resample first."
-            )
+        check_sample_rate(fmt.sample_rate, to="treat")
         self.fmt = fmt
         self.settings = settings or RoomSettings()
         window = fast_window_samples(_WINDOW_MS, fmt.sample_rate)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiokit.dsp.stft import Spectra, StftStream, fast_window_samples
-from audiokit.errors import SettingError
+from audiokit.ranges import check_range
 from audiokit.stage import Block, Fact, Processor, StreamFormat
 
 __all__ = ["SpectralEngine", "SpectralSettings"]
@@ -40,14 +40,10 @@ class SpectralSettings:
     """The lowest gain, in dB, -80 to 0."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.strength <= 1.0:
-            raise SettingError("strength", self.strength, "0 to 1")
-        if not 0.05 <= self.noise_s <= 10.0:
-            raise SettingError("noise_s", self.noise_s, "0.05 to 10 s")
-        if not 0.0 <= self.over_subtraction <= 8.0:
-            raise SettingError("over_subtraction", self.over_subtraction, "0 to 8")
-        if not -80.0 <= self.floor_db <= 0.0:
-            raise SettingError("floor_db", self.floor_db, "-80 to 0 dB")
+        check_range("strength", self.strength, 0.0, 1.0)
+        check_range("noise_s", self.noise_s, 0.05, 10.0, unit="s")
+        check_range("over_subtraction", self.over_subtraction, 0.0, 8.0)
+        check_range("floor_db", self.floor_db, -80.0, 0.0, unit="dB")
 
 
 class SpectralEngine(Processor):

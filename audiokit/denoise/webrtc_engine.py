@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from audiokit.denoise.framed_engine import FramedEngine, FrameStep, NativeFrames
 from audiokit.errors import MissingExtraError, SettingError
+from audiokit.ranges import check_range
 from audiokit.stage import StreamFormat
 
 __all__ = ["WebrtcEngine", "WebrtcSettings"]
@@ -34,8 +35,7 @@ class WebrtcSettings:
     """Its own step of suppression, 1 (low) to 4 (very high)."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.strength <= 1.0:
-            raise SettingError("strength", self.strength, "0 to 1")
+        check_range("strength", self.strength, 0.0, 1.0)
         if self.level not in {1, 2, 3, 4}:
             raise SettingError("level", self.level, "1, 2, 3 or 4")
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from audiokit.denoise.mask_network import MaskNetwork
 from audiokit.dsp.stft import Spectra, StftStream, fast_window_samples
-from audiokit.errors import SettingError
+from audiokit.ranges import check_range, check_sample_rate
 from audiokit.stage import Block, Fact, Processor, StreamFormat
 from audiokit.units import power_to_db
 
@@ -19,7 +19,6 @@ __all__ = ["WindReducer", "WindSettings"]
 
 Values = NDArray[np.float32]
 
-_RATES_HZ = (8000, 96000)
 # As the network was trained.
 _HOP_MS = 16.0
 # Mean power of a bin when white noise has power 1 (see `Spectra`).
@@ -62,10 +61,8 @@ class WindSettings:
     """Gain where nothing but wind is heard, in dB, -40 to 0."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.strength <= 1.0:
-            raise SettingError("strength", self.strength, "0 to 1")
-        if not -40.0 <= self.floor_db <= 0.0:
-            raise SettingError("floor_db", self.floor_db, "-40 to 0 dB")
+        check_range("strength", self.strength, 0.0, 1.0)
+        check_range("floor_db", self.floor_db, -40.0, 0.0, unit="dB")
 
 
 class WindReducer(Processor):
@@ -90,10 +87,7 @@ class WindReducer(Processor):
     """
 
     def __init__(self, fmt: StreamFormat, settings: WindSettings | None = None) -> None:
-        if not _RATES_HZ[0] <= fmt.sample_rate <= _RATES_HZ[1]:
-            raise SettingError(
-                "sample_rate", fmt.sample_rate, "8000 to 96000 Hz to find wind", "Resample first."
-            )
+        check_sample_rate(fmt.sample_rate, to="find wind")
         self.fmt = fmt
         self.settings = settings or WindSettings()
         hop = fast_window_samples(_HOP_MS, fmt.sample_rate)

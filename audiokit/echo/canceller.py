@@ -14,13 +14,12 @@ from audiokit.echo.delay import GROUP_FRAMES, DelaySearch
 from audiokit.echo.kalman import PathFilter
 from audiokit.echo.suppressor import Powers, ResidualSuppressor
 from audiokit.echo.two_input import TwoInputProcessor
-from audiokit.errors import SettingError
+from audiokit.ranges import check_range, check_sample_rate
 from audiokit.stage import Block, Fact, StreamFormat
 from audiokit.units import power_to_db
 
 __all__ = ["EchoCanceller", "EchoSettings"]
 
-_RATES_HZ = (8000, 96000)
 _WINDOW_MS = 32.0
 # The part of the tail that is learnt jointly, which costs the square of its length.
 _EARLY_MS = 80.0
@@ -63,10 +62,8 @@ class EchoSettings:
     """Whether to turn down what the filter leaves; without, it is only subtracted."""
 
     def __post_init__(self) -> None:
-        if not 20.0 <= self.max_delay_ms <= 1000.0:
-            raise SettingError("max_delay_ms", self.max_delay_ms, "20 to 1000 ms")
-        if not 64.0 <= self.tail_ms <= 1000.0:
-            raise SettingError("tail_ms", self.tail_ms, "64 to 1000 ms")
+        check_range("max_delay_ms", self.max_delay_ms, 20.0, 1000.0, unit="ms")
+        check_range("tail_ms", self.tail_ms, 64.0, 1000.0, unit="ms")
 
 
 class EchoCanceller(TwoInputProcessor):
@@ -84,13 +81,7 @@ class EchoCanceller(TwoInputProcessor):
     """
 
     def __init__(self, fmt: StreamFormat, settings: EchoSettings | None = None) -> None:
-        if not _RATES_HZ[0] <= fmt.sample_rate <= _RATES_HZ[1]:
-            raise SettingError(
-                "sample_rate",
-                fmt.sample_rate,
-                "8000 to 96000 Hz to cancel echo",
-                "Resample first.",
-            )
+        check_sample_rate(fmt.sample_rate, to="cancel echo")
         super().__init__(fmt)
         self.settings = settings or EchoSettings()
         window = fast_window_samples(_WINDOW_MS, fmt.sample_rate)

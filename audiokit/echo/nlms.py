@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from audiokit.echo.two_input import TwoInputProcessor
 from audiokit.errors import SettingError
+from audiokit.ranges import check_range, check_sample_rate
 from audiokit.stage import Block, Fact, StreamFormat
 from audiokit.units import power_to_db
 
@@ -19,7 +20,6 @@ __all__ = ["NlmsCanceller", "NlmsSettings"]
 _BLOCK_SAMPLES = 32
 # Keeps the step finite in silence: the power of full scale by 1e-8, a tap.
 _REGULAR = 1e-8
-_RATES_HZ = (8000, 96000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,7 @@ class NlmsSettings:
     """How far each sample corrects the filter, above 0 and below 2."""
 
     def __post_init__(self) -> None:
-        if not 32 <= self.taps <= 16384:
-            raise SettingError("taps", self.taps, "32 to 16384")
+        check_range("taps", self.taps, 32, 16384)
         if not 0.0 < self.step < 2.0:
             raise SettingError("step", self.step, "above 0 and below 2")
 
@@ -63,13 +62,7 @@ class NlmsCanceller(TwoInputProcessor):
     """
 
     def __init__(self, fmt: StreamFormat, settings: NlmsSettings | None = None) -> None:
-        if not _RATES_HZ[0] <= fmt.sample_rate <= _RATES_HZ[1]:
-            raise SettingError(
-                "sample_rate",
-                fmt.sample_rate,
-                "8000 to 96000 Hz to cancel echo",
-                "Resample first.",
-            )
+        check_sample_rate(fmt.sample_rate, to="cancel echo")
         super().__init__(fmt)
         self.settings = settings or NlmsSettings()
         self.latency_samples = _BLOCK_SAMPLES - 1

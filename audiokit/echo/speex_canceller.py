@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from audiokit.echo.two_input import TwoInputProcessor
-from audiokit.errors import MissingDeviceError, SettingError
+from audiokit.errors import MissingDeviceError
+from audiokit.ranges import check_range, check_sample_rate
 from audiokit.stage import Block, Fact, StreamFormat
 from audiokit.units import power_to_db
 
@@ -23,7 +24,6 @@ _SET_SAMPLING_RATE = 24
 _SET_DENOISE = 0
 _SET_ECHO_STATE = 24
 _FRAME_MS = 16.0
-_RATES_HZ = (8000, 96000)
 _FULL_SCALE = 32768.0
 
 
@@ -39,8 +39,7 @@ class SpeexSettings:
     """Length of the filter in ms, 20 to 1000; delay and echo must lie within it."""
 
     def __post_init__(self) -> None:
-        if not 20.0 <= self.tail_ms <= 1000.0:
-            raise SettingError("tail_ms", self.tail_ms, "20 to 1000 ms")
+        check_range("tail_ms", self.tail_ms, 20.0, 1000.0, unit="ms")
 
 
 class SpeexCanceller(TwoInputProcessor):
@@ -60,13 +59,7 @@ class SpeexCanceller(TwoInputProcessor):
     """
 
     def __init__(self, fmt: StreamFormat, settings: SpeexSettings | None = None) -> None:
-        if not _RATES_HZ[0] <= fmt.sample_rate <= _RATES_HZ[1]:
-            raise SettingError(
-                "sample_rate",
-                fmt.sample_rate,
-                "8000 to 96000 Hz to cancel echo",
-                "Resample first.",
-            )
+        check_sample_rate(fmt.sample_rate, to="cancel echo")
         super().__init__(fmt)
         self.settings = settings or SpeexSettings()
         self._frame_samples = round(_FRAME_MS * fmt.sample_rate / 1000.0)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from audiokit.loudness.activity import FRAME_S, ActivityGate
-from audiokit.loudness.ballistics import Rows, check_range, ramped
+from audiokit.loudness.ballistics import Rows, ramped
 from audiokit.loudness.limiter import LimiterSettings, TruePeakLimiter
+from audiokit.ranges import check_range
 from audiokit.stage import Block, Fact, Processor, StreamFormat
 from audiokit.units import db_to_amplitude, power_to_db
 

@@ -18,13 +18,11 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.errors import SettingError
 from audiokit.stage import Block, Fact, Processor, StreamFormat
 from audiokit.units import SILENCE_DB
 
 __all__ = [
     "HopGain",
-    "check_range",
     "coefficient",
     "excess_db",
     "follow",
@@ -43,16 +41,6 @@ _PART_VALUES = 1 << 15
 _REDUCED_DB = 1.0
 _LOWEST_AMPLITUDE = 10.0 ** (SILENCE_DB / 20.0)
 _NEPERS_PER_DB = math.log(10.0) / 20.0
-
-
-def check_range(name: str, value: float, lowest: float, highest: float, *, unit: str) -> None:
-    """Refuse a setting that is out of its range, or NaN.
-
-    Raises:
-        SettingError: It is.
-    """
-    if not lowest <= value <= highest:
-        raise SettingError(name, value, f"{lowest:g} to {highest:g} {unit}".rstrip())
 
 
 def coefficient(time_ms: float, hop_s: float) -> float:

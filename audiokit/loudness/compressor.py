@@ -12,13 +12,13 @@ from audiokit.loudness.ballistics import (
     Curve,
     HopGain,
     Rows,
-    check_range,
     coefficient,
     excess_db,
     follow,
     peak_levels_db,
     row_powers,
 )
+from audiokit.ranges import check_range
 from audiokit.stage import StreamFormat
 from audiokit.units import SILENCE_DB
 

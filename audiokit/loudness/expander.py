@@ -10,11 +10,11 @@ from audiokit.loudness.ballistics import (
     Curve,
     HopGain,
     Rows,
-    check_range,
     coefficient,
     follow,
     peak_levels_db,
 )
+from audiokit.ranges import check_range
 from audiokit.stage import StreamFormat
 
 __all__ = ["Expander", "ExpanderSettings"]

@@ -56,6 +56,7 @@ class TrainSettings:
         envelope_weight: Weight of what the envelopes of third octaves lose in likeness, which
             is what STOI measures.
         seed: Decides everything.
+        marks: How often rooms, bands and codecs leave their marks (see `as_recorded`).
     """
 
     n_examples: int = 20000
@@ -68,11 +69,14 @@ class TrainSettings:
     error_weight: float = 0.06
     envelope_weight: float = 0.15
     seed: int = 1
+    marks: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("n_examples", "n_steps", "batch", "width", "n_layers"):
             if getattr(self, name) < 1:
                 raise SettingError(name, getattr(self, name), "1 or more")
+        if not 0.0 < self.marks <= 1.0:
+            raise SettingError("marks", self.marks, "above 0, 1 at most")
         if self.batch > self.n_examples:
             raise SettingError("batch", self.batch, f"at most the {self.n_examples} examples")
 
@@ -172,9 +176,9 @@ def train_denoiser(
         with np.load(start) as file:
             model.begin_with({name: file[name] for name in file.files})
         before = json.loads(start.with_suffix(".json").read_text())
-    plan = PoolPlan(settings.n_examples, settings.seed)
+    plan = PoolPlan(settings.n_examples, settings.seed, settings.marks)
     pool = make_pool(scratch / "train", corpus, plan, workers=workers)
-    plan = PoolPlan(_N_HELD_BACK, settings.seed + 1)
+    plan = PoolPlan(_N_HELD_BACK, settings.seed + 1, settings.marks)
     others = load_corpus(data, held_back=True)
     judge = make_pool(scratch / "judge", others, plan, workers=workers)
     log.info("training.examples_made n=%d", settings.n_examples)

@@ -43,10 +43,10 @@ class Example(NamedTuple):
     likeness: Half
 
 
-def make_example(seed: tuple[int, int], corpus: Corpus) -> Example:
+def make_example(seed: tuple[int, int], corpus: Corpus, *, marks: float = 1.0) -> Example:
     """Return the example of a seed (see `make_mixture`)."""
     rng = np.random.default_rng(seed)
-    mixture = make_mixture(rng, corpus, _N_SAMPLES)
+    mixture = make_mixture(rng, corpus, _N_SAMPLES, marks=marks)
     noisy, clean = _spectra(mixture.noisy), _spectra(mixture.clean)
     power = np.square(noisy.real) + np.square(noisy.imag)
     to_points = bins_to_points(power.shape[1], SAMPLE_RATE / _WINDOW_SAMPLES)
@@ -112,10 +112,12 @@ class PoolPlan:
     Args:
         n_examples: How many: number 0, 1, ….
         seed: Decides every example together with its number.
+        marks: How often rooms, bands and codecs leave their marks.
     """
 
     n_examples: int
     seed: int
+    marks: float = 1.0
 
 
 def make_pool(folder: Path, corpus: Corpus, plan: PoolPlan, *, workers: int) -> ExamplePool:
@@ -144,4 +146,4 @@ def make_pool(folder: Path, corpus: Corpus, plan: PoolPlan, *, workers: int) -> 
 def _make_part(folder: Path, corpus: Corpus, plan: PoolPlan, indices: NDArray[np.intp]) -> None:
     pool = ExamplePool(folder, plan.n_examples, "r+")
     for index in indices.tolist():
-        pool.store(index, make_example((plan.seed, index), corpus))
+        pool.store(index, make_example((plan.seed, index), corpus, marks=plan.marks))

@@ -26,16 +26,21 @@ class Mixture:
     clean: Samples
 
 
-def make_mixture(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Mixture:
+def make_mixture(
+    rng: np.random.Generator, corpus: Corpus, n_samples: int, *, marks: float = 1.0
+) -> Mixture:
     """Return an example: talker, pauses, room, noise, level, band and codec at random.
 
     Args:
         rng: Decides everything.
         corpus: Where speech and noise come from.
         n_samples: Length.
+        marks: How often rooms, bands and codecs leave their marks (see `as_recorded`), above 0.
     """
-    clean = as_recorded(rng, _talk(rng, _voices(rng, corpus), n_samples), colour_db=5.0)
-    noise = as_recorded(rng, any_noise(rng, corpus, n_samples), colour_db=6.0)
+    talk = _talk(rng, _voices(rng, corpus), n_samples)
+    clean = as_recorded(rng, talk, colour_db=5.0, often=marks)
+    noise = any_noise(rng, corpus, n_samples)
+    noise = as_recorded(rng, noise, colour_db=6.0, often=marks)
     snr_db = _snr_db(rng)
     noise = noise * np.float32(_active_rms(clean) / rms(noise) * 10.0 ** (-snr_db / 20.0))
     kind = rng.random()
@@ -44,12 +49,12 @@ def make_mixture(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Mi
     elif kind < 0.05:
         noise = np.zeros_like(noise)
     noisy = clean + noise
-    if rng.random() < 0.15:
+    if rng.random() < 0.15 * marks:
         bandwidth_hz = float(rng.choice((4000.0, rng.uniform(3000.0, 7500.0))))
         noisy, clean = (band_limited(signal, bandwidth_hz) for signal in (noisy, clean))
     level = 10.0 ** (rng.uniform(-45.0, -8.0) / 20.0) / max(rms(noisy), 1e-6)
     noisy, clean = noisy * np.float32(level), clean * np.float32(level)
-    return Mixture(_through_channel(rng, noisy), clean)
+    return Mixture(_through_channel(rng, noisy, often=marks), clean)
 
 
 def _voices(rng: np.random.Generator, corpus: Corpus) -> tuple[Samples, ...]:
@@ -78,9 +83,9 @@ def _talk(rng: np.random.Generator, voices: tuple[Samples, ...], n_samples: int)
     return fill(rng, speech, n_samples)
 
 
-def _through_channel(rng: np.random.Generator, signal: Samples) -> Samples:
+def _through_channel(rng: np.random.Generator, signal: Samples, *, often: float) -> Samples:
     """Return a signal as a converter or a codec may leave it."""
-    kind = rng.random()
+    kind = rng.random() / often
     if kind < 0.05:
         peak = float(np.abs(signal).max())
         limit = np.float32(peak * rng.uniform(0.3, 0.9))

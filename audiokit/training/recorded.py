@@ -33,21 +33,25 @@ _WINDOW, _HOP = 512, 256
 _CODECS = (("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III"))
 
 
-def as_recorded(rng: np.random.Generator, sound: Samples, *, colour_db: float) -> Samples:
+def as_recorded(
+    rng: np.random.Generator, sound: Samples, *, colour_db: float, often: float
+) -> Samples:
     """Return a sound as another microphone, room, band and codec would have left it.
 
     Args:
         rng: Decides everything.
         sound: ``(samples,)``.
         colour_db: How far the microphone's response strays, as a standard deviation.
+        often: How often anything but the response is changed: 1 as often as is best to learn
+            what marks mean, less to learn what is met more often.
     """
-    if rng.random() < 0.2:
+    if rng.random() < 0.2 * often:
         sound = with_new_high_band(rng, sound)
     if rng.random() < 0.7:
         sound = _coloured(rng, sound, colour_db)
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 * often:
         sound = _in_room(rng, sound)
-    kind = rng.random()
+    kind = rng.random() / often
     if kind < 0.1:
         sound = band_limited(sound, rng.uniform(3000.0, 7800.0))
     elif kind < 0.25:

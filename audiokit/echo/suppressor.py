@@ -25,7 +25,7 @@ _AS_BEFORE = np.float32(0.96)
 _LEAST_SNR = np.float32(1e-3)
 _MOST_SNR = np.float32(1e3)
 # Level over the residual echo, in dB, at which nobody and at which somebody is surely there.
-_NOBODY_DB, _SOMEBODY_DB = -4.0, 0.0
+_NOBODY_DB, _SOMEBODY_DB = -4.0, 0.7
 _ALONE_DB = -20.0
 _PRESENCE_KEPT = 0.85
 _MOST_OVER = np.float32(20.0)

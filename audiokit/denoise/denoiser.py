@@ -39,6 +39,9 @@ _SPEECH_DECAY_DB_PER_S = 1.0
 _EXPECTED_SPEECH_DBFS = -30.0
 _SPEECH_FROM_HZ = 200.0
 _LOG_PER_DB = math.log(10.0) / 20.0
+_FLOORS_DB = {"network": -40.0, "classic": -25.0}
+# What the network says counts so much of the gain in dB, what statistics say the rest.
+_NETWORK_SHARE = 0.75
 # The network was trained with frames so far apart.
 _NETWORK_HOP_MS = 16.0
 _NETWORK_WINDOWS_MS = (32.0, 48.0)
@@ -55,9 +58,10 @@ class DenoiseSettings:
     strength: float = 1.0
     """How far to go, 0 (changes nothing) to 1; scales every gain in dB."""
 
-    floor_db: float = -25.0
-    """Gain where nothing but noise is heard, in dB, -60 to 0: some noise that stays even
-    sounds better than none that flickers."""
+    floor_db: float | None = None
+    """Gain where nothing but noise is heard, in dB, -60 to 0; None stands for -40, and for -25
+    with the engine ``classic``: some noise that stays even sounds better than some that
+    flickers."""
 
     window_ms: float = 32.0
     """Length of the analysis window in ms, also the latency: 32, or 48 where latency is
@@ -78,7 +82,8 @@ class DenoiseSettings:
 
     def __post_init__(self) -> None:
         check_range("strength", self.strength, 0.0, 1.0)
-        check_range("floor_db", self.floor_db, -60.0, 0.0, unit="dB")
+        if self.floor_db is not None:
+            check_range("floor_db", self.floor_db, -60.0, 0.0, unit="dB")
         check_profile(self.profile_db)
         for name, value, words in (
             ("engine", self.engine, ("network", "classic")),
@@ -133,8 +138,8 @@ class Denoiser(Processor):
             silence=silence,
         )
         self._masks = self._build_masks()
-        self._log_masks = np.float32(math.log(len(self._masks)))
-        self._strength = np.float32(self.settings.strength)
+        floor_db = self.settings.floor_db
+        self._floor_db = _FLOORS_DB[self.settings.engine] if floor_db is None else floor_db
         self._decay_db = _SPEECH_DECAY_DB_PER_S * hop / fmt.sample_rate
         self._rise = -math.expm1(-hop / fmt.sample_rate / _SPEECH_RISE_S)
         # One half of the spectrum holds half the power.
@@ -152,8 +157,8 @@ class Denoiser(Processor):
         # Half a window: a quarter costs twice as much for no more PESQ or STOI.
         return window, window // 2
 
-    def _build_masks(self) -> list[Mask]:
-        """Return who judges a bin; the mean of their gains counts."""
+    def _build_masks(self) -> list[tuple[Mask, np.float32]]:
+        """Return who judges a bin, and how much of the gain in dB each says."""
         is_steady = self.settings.noise == "stationary"
         power = None
         if self.settings.profile_db:
@@ -163,15 +168,19 @@ class Denoiser(Processor):
                 sample_rate=self.fmt.sample_rate,
             )
         statistical = StatisticalMask(self._grid, KnownNoise(power, is_steady))
+        strength = self.settings.strength
         if self.settings.engine == "classic":
-            return [statistical]
+            return [(statistical, np.float32(strength))]
         # They err in different places: the network where it was not trained, statistics
         # where noise moves. The last one writes into the power.
-        return [TrainedMask(self._grid), statistical]
+        return [
+            (TrainedMask(self._grid), np.float32(strength * _NETWORK_SHARE)),
+            (statistical, np.float32(strength * (1.0 - _NETWORK_SHARE))),
+        ]
 
     def reset(self) -> None:
         self._stft.reset()
-        for mask in self._masks:
+        for mask, _ in self._masks:
             mask.reset()
         self._speech_db = [self._expected_db] * self.fmt.channels
         self._n_heard = 0
@@ -210,13 +219,13 @@ class Denoiser(Processor):
         def lowest(noise: Levels) -> Levels:
             return self._lowest_log_gain(speech_db, noise)
 
-        first, *others = self._masks
+        (first, share), *others = self._masks
         gain, noise = first.log_gain(power, is_heard, lowest)
-        for mask in others:
+        gain *= share
+        for mask, share in others:
             other, noise = mask.log_gain(power, is_heard, lowest)
-            np.logaddexp(gain, other, out=gain)
-        gain -= self._log_masks
-        gain *= self._strength
+            other *= share
+            gain += other
         self._note(is_heard, np.add.reduce(gain, axis=-1), noise)
         spectra *= np.exp(gain, out=gain)
         return spectra
@@ -238,7 +247,7 @@ class Denoiser(Processor):
         """Return the lowest gain of each frame, higher where the noise is low anyway."""
         snr_db = speech_db - 10.0 * np.log10(noise)
         lowest_db = _SNR_SLOPE * (snr_db - _GOOD_SNR_DB)
-        np.maximum(lowest_db, self.settings.floor_db, out=lowest_db)
+        np.maximum(lowest_db, self._floor_db, out=lowest_db)
         np.minimum(lowest_db, 0.0, out=lowest_db)
         lowest_db *= _LOG_PER_DB
         return lowest_db.astype(np.float32)

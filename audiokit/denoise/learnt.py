@@ -27,8 +27,8 @@ class LearntSettings:
     strength: float = 1.0
     """How far to go, 0 (changes nothing) to 1; scales every gain in dB."""
 
-    floor_db: float = -25.0
-    """Gain where nothing but noise is heard, in dB, -60 to 0."""
+    floor_db: float | None = None
+    """Gain where nothing but noise is heard, in dB, -60 to 0; None as in `DenoiseSettings`."""
 
     window_ms: float = 32.0
     """Length of the analysis window in ms: 32 or 48; 8 to 64 with the engine ``classic``."""

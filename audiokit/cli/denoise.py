@@ -53,7 +53,8 @@ def denoise(
         float | None, typer.Option(help="0 leaves all, 1 takes all: the default.")
     ] = None,
     floor_db: Annotated[
-        float | None, typer.Option(help="How much softer noise gets at most, in dB: -40, classic -25.")
+        float | None,
+        typer.Option(help="How much softer noise gets at most, in dB: -40, classic -25."),
     ] = None,
     window_ms: Annotated[
         float | None,

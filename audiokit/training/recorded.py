@@ -72,7 +72,8 @@ def with_new_high_band(rng: np.random.Generator, sound: Samples) -> Samples:
     """Return a sound whose band above 1 to 5 kHz is noise with the envelope it had.
 
     So hisses stay what they are without the marks of coding, holes between what is strong;
-    the harmonics go, which are weak there.
+    the harmonics go, which are weak there. The band falls by 3 dB, as frames that overlap no
+    longer agree.
     """
     lead = np.zeros(_WINDOW - _HOP, np.float32)
     padded = np.concatenate([lead, sound, np.zeros(_WINDOW, np.float32)])

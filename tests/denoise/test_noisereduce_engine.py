@@ -100,5 +100,5 @@ def test_a_strength_beyond_all_is_refused():
 
 
 def test_a_rate_at_which_the_package_fails_is_refused():
-    with pytest.raises(SettingError, match="8000 to 192000 Hz for noisereduce"):
+    with pytest.raises(SettingError, match="8000 to 192000 Hz to run noisereduce"):
         NoisereduceEngine(StreamFormat(4000))

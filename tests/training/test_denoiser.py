@@ -73,7 +73,7 @@ def test_examples_of_a_run_that_was_broken_off_do_not_serve(data, tmp_path):
     whole = [*make_pool(tmp_path / "pool", corpus, plan, workers=1).batch(np.arange(8))]
     with pytest.raises(ValueError, match="high <= 0"):
         # Without recordings no example can be made: a break in the middle.
-        make_pool(tmp_path / "pool", Corpus((), (), (), (), "none"), plan, workers=1)
+        make_pool(tmp_path / "pool", Corpus((), (), (), (), (), "none"), plan, workers=1)
     again = [*make_pool(tmp_path / "pool", corpus, plan, workers=1).batch(np.arange(8))]
     for one, other in zip(whole, again, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -103,7 +103,7 @@ def test_another_seed_gives_other_weights(data, tmp_path):
 
 def test_a_run_goes_on_from_weights_and_keeps_their_record(data, tmp_path):
     first = train(data, tmp_path / "first.npz")
-    start = ("--start", str(tmp_path / "first.npz"), "--cover-up", "0.6")
+    start = ("--start", str(tmp_path / "first.npz"), "--marks", "0.4")
     second = train(data, tmp_path / "second.npz", *start, "--n-steps", "1", "--rate", "1e-9")
     assert second[:-1] == first
     with np.load(tmp_path / "first.npz") as one, np.load(tmp_path / "second.npz") as other:

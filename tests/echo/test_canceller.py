@@ -77,6 +77,29 @@ def test_echo_alone_falls_by_25_db_once_converged(cancelled):
     assert facts["erle_db"] > 15
 
 
+@pytest.mark.parametrize("tail_ms", [64.0, 160.0, 1000.0])
+def test_echo_falls_whether_the_filter_has_late_taps_or_none(tail_ms):
+    out = cancel(EchoCanceller(MONO, EchoSettings(tail_ms=tail_ms)), MIC, FAR)
+    assert level_db(MIC[2 * RATE :]) - level_db(out[2 * RATE :]) > (10 if tail_ms == 64.0 else 20)
+
+
+def test_what_a_short_filter_misses_a_long_one_subtracts():
+    far, lasting = far_end(10.0), room(decay_s=0.12)
+    time_s = np.arange(round(0.4 * RATE)) / RATE
+    tail = np.random.default_rng(5).standard_normal(len(time_s)) * np.exp(-time_s / 0.1) * 0.05
+    tail[: len(lasting)] += lasting
+    mic = echo_of(far, tail, 800) + NOISE[0]
+    left = [
+        level_db(
+            cancel(EchoCanceller(MONO, EchoSettings(tail_ms=ms, suppress=False)), mic, far)[
+                6 * RATE :
+            ]
+        )
+        for ms in (64.0, 352.0)
+    ]
+    assert left[1] < left[0] - 6
+
+
 def test_delay_is_found_to_the_sample(cancelled):
     assert cancelled[1]["delay_ms"] == pytest.approx(1000 * 1173 / RATE, abs=0.1)
 

@@ -7,7 +7,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HIGHEST_HZ", "N_POINTS", "bins_to_points", "edges_hz", "points_to_bins"]
+__all__ = [
+    "HIGHEST_HZ",
+    "N_GROUPS",
+    "N_POINTS",
+    "bins_to_points",
+    "edges_hz",
+    "neighbourhoods",
+    "points_to_bins",
+]
 
 # As fine as a window of 32 ms resolves up to 2 kHz, where a voice has harmonics to tell
 # apart; twice and four times as wide above.
@@ -15,6 +23,9 @@ _WIDTH_HZ = 31.25
 _WIDTHS = (64, 32, 32)
 N_POINTS = sum(_WIDTHS)
 HIGHEST_HZ = 8000.0
+# Points that lie side by side, judged together by what is in and around them.
+N_GROUPS = 16
+_GROUP_POINTS = N_POINTS // N_GROUPS
 
 
 @lru_cache(maxsize=16)
@@ -57,6 +68,23 @@ def points_to_bins(n_bins: int, bin_hz: float) -> NDArray[np.float32]:
     each_point = np.eye(N_POINTS)
     rows = [np.interp(bins_hz, centres_hz, point) for point in each_point]
     return np.stack(rows).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def neighbourhoods() -> NDArray[np.intp]:
+    """Return where each group of points finds what is heard in and around it.
+
+    Returns:
+        ``(N_GROUPS, 4 * points of a group)``: columns of two features for each point, all
+        first ones before all second ones; `2 * N_POINTS` stands for what lies beyond the
+        first or the last point.
+    """
+    reach = _GROUP_POINTS // 2
+    around = np.arange(-reach, _GROUP_POINTS + reach)
+    points = np.arange(0, N_POINTS, _GROUP_POINTS)[:, np.newaxis] + around
+    is_beyond = (points < 0) | (points >= N_POINTS)
+    both = [np.where(is_beyond, 2 * N_POINTS, points + first) for first in (0, N_POINTS)]
+    return np.concatenate(both, axis=1)
 
 
 def edges_hz() -> NDArray[np.float64]:

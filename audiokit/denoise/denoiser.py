@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
-from itertools import accumulate
-from operator import add
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.denoise.masks import FrameGrid, Levels, Mask, StatisticalMask, TrainedMask
+from audiokit.denoise.masks import FrameGrid, Heard, Levels, Mask, StatisticalMask, TrainedMask
 from audiokit.denoise.noise_floor import KnownNoise
 from audiokit.denoise.profile import check_profile, noise_power
 from audiokit.dsp.stft import Spectra, StftStream, fast_window_samples
@@ -40,8 +38,6 @@ _EXPECTED_SPEECH_DBFS = -30.0
 _SPEECH_FROM_HZ = 200.0
 _LOG_PER_DB = math.log(10.0) / 20.0
 _FLOORS_DB = {"network": -40.0, "classic": -25.0}
-# What the network says counts so much of the gain in dB, what statistics say the rest.
-_NETWORK_SHARE = 0.75
 # The network was trained with frames so far apart.
 _NETWORK_HOP_MS = 16.0
 _NETWORK_WINDOWS_MS = (32.0, 48.0)
@@ -69,7 +65,7 @@ class DenoiseSettings:
 
     engine: Literal["network", "classic"] = "network"
     """Who tells speech from noise: a small network that has learnt it and follows moving
-    noise, together with statistics of the stream; or the statistics alone."""
+    noise, or statistics of the stream."""
 
     noise: Literal["moving", "stationary"] = "moving"
     """Whether the noise comes and goes. ``stationary`` needs a profile, or the engine
@@ -137,7 +133,8 @@ class Denoiser(Processor):
             speech_bin=math.ceil(_SPEECH_FROM_HZ * window / fmt.sample_rate),
             silence=silence,
         )
-        self._masks = self._build_masks()
+        self._mask = self._build_mask()
+        self._strength = np.float32(self.settings.strength)
         floor_db = self.settings.floor_db
         self._floor_db = _FLOORS_DB[self.settings.engine] if floor_db is None else floor_db
         self._decay_db = _SPEECH_DECAY_DB_PER_S * hop / fmt.sample_rate
@@ -157,9 +154,7 @@ class Denoiser(Processor):
         # Half a window: a quarter costs twice as much for no more PESQ or STOI.
         return window, window // 2
 
-    def _build_masks(self) -> list[tuple[Mask, np.float32]]:
-        """Return who judges a bin, and how much of the gain in dB each says."""
-        is_steady = self.settings.noise == "stationary"
+    def _build_mask(self) -> Mask:
         power = None
         if self.settings.profile_db:
             power = noise_power(
@@ -167,21 +162,13 @@ class Denoiser(Processor):
                 window_samples=self._grid.window_samples,
                 sample_rate=self.fmt.sample_rate,
             )
-        statistical = StatisticalMask(self._grid, KnownNoise(power, is_steady))
-        strength = self.settings.strength
-        if self.settings.engine == "classic":
-            return [(statistical, np.float32(strength))]
-        # They err in different places: the network where it was not trained, statistics
-        # where noise moves. The last one writes into the power.
-        return [
-            (TrainedMask(self._grid), np.float32(strength * _NETWORK_SHARE)),
-            (statistical, np.float32(strength * (1.0 - _NETWORK_SHARE))),
-        ]
+        known = KnownNoise(power, self.settings.noise == "stationary")
+        kind = TrainedMask if self.settings.engine == "network" else StatisticalMask
+        return kind(self._grid, known)
 
     def reset(self) -> None:
         self._stft.reset()
-        for mask, _ in self._masks:
-            mask.reset()
+        self._mask.reset()
         self._speech_db = [self._expected_db] * self.fmt.channels
         self._n_heard = 0
         self._sum_log_gain = 0.0
@@ -212,45 +199,25 @@ class Denoiser(Processor):
     def _clean(self, spectra: Spectra) -> Spectra:
         power = np.square(spectra.real)
         power += np.square(spectra.imag)
-        level, in_band = self._grid.power_of(power)
-        is_heard = level > self._silence
-        speech_db = self._speech_level(in_band)
-
-        def lowest(noise: Levels) -> Levels:
-            return self._lowest_log_gain(speech_db, noise)
-
-        (first, share), *others = self._masks
-        gain, noise = first.log_gain(power, is_heard, lowest)
-        gain *= share
-        for mask, share in others:
-            other, noise = mask.log_gain(power, is_heard, lowest)
-            other *= share
-            gain += other
-        self._note(is_heard, np.add.reduce(gain, axis=-1), noise)
+        level, in_band = self._grid.powers_of(power)
+        heard = Heard(power, level, in_band.tolist(), level > self._silence)
+        lowest = partial(self._lowest_log_gain, self._speech_level(heard.in_band))
+        gain, noise = self._mask.log_gain(heard, lowest)
+        gain *= self._strength
+        self._note(heard.is_sound, np.add.reduce(gain, axis=-1), noise)
         spectra *= np.exp(gain, out=gain)
         return spectra
 
-    def _speech_level(self, level: Levels) -> NDArray[np.float64]:
+    def _speech_level(self, in_band: Levels) -> Levels:
         """Return the level of speech at each frame, in dB."""
-        # Silence keeps the logarithm finite.
-        level_db = 10.0 * np.log10(np.maximum(level, np.float32(self._silence)))
-        speech_db = np.empty(level.shape)
-        for channel, levels_db in enumerate(level_db.T.tolist()):
-            levels_so_far = accumulate(
-                levels_db, self._rise_or_fall, initial=self._speech_db[channel]
-            )
-            speech_db[:, channel] = list(levels_so_far)[1:]
-        self._speech_db = speech_db[-1].tolist()
-        return speech_db
-
-    def _lowest_log_gain(self, speech_db: NDArray[np.float64], noise: Levels) -> Levels:
-        """Return the lowest gain of each frame, higher where the noise is low anyway."""
-        snr_db = speech_db - 10.0 * np.log10(noise)
-        lowest_db = _SNR_SLOPE * (snr_db - _GOOD_SNR_DB)
-        np.maximum(lowest_db, self._floor_db, out=lowest_db)
-        np.minimum(lowest_db, 0.0, out=lowest_db)
-        lowest_db *= _LOG_PER_DB
-        return lowest_db.astype(np.float32)
+        levels = []
+        for powers in in_band:
+            self._speech_db = [
+                self._rise_or_fall(speech_db, 10.0 * math.log10(max(power, self._silence)))
+                for speech_db, power in zip(self._speech_db, powers, strict=True)
+            ]
+            levels.append(self._speech_db)
+        return levels
 
     def _rise_or_fall(self, speech_db: float, level_db: float) -> float:
         """Return the level of speech, which rises with loud frames and falls by and by."""
@@ -258,14 +225,28 @@ class Denoiser(Processor):
             return speech_db + self._rise * (level_db - speech_db)
         return max(speech_db - self._decay_db, level_db)
 
+    def _lowest_log_gain(self, speech_db: Levels, noise: Levels) -> Levels:
+        """Return the lowest gain of each frame, higher where the noise is low anyway."""
+        return [
+            [self._lowest_beside(*levels) for levels in zip(speech, powers, strict=True)]
+            for speech, powers in zip(speech_db, noise, strict=True)
+        ]
+
+    def _lowest_beside(self, speech_db: float, noise: float) -> float:
+        snr_db = speech_db - 10.0 * math.log10(noise)
+        lowest_db = max(_SNR_SLOPE * (snr_db - _GOOD_SNR_DB), self._floor_db)
+        return _LOG_PER_DB * min(lowest_db, 0.0)
+
     def _note(
         self,
-        is_heard: NDArray[np.bool_],
+        is_sound: NDArray[np.bool_],
         log_gain: NDArray[np.float32],
         noise: NDArray[np.float32],
     ) -> None:
-        # Frame by frame in order, so that sums do not depend on the cutting.
-        log_gains, noises = log_gain[is_heard].tolist(), noise[is_heard].tolist()
-        self._n_heard += len(log_gains)
-        self._sum_log_gain = reduce(add, log_gains, self._sum_log_gain)
-        self._sum_noise = reduce(add, noises, self._sum_noise)
+        # One by one in order, so that sums do not depend on the cutting.
+        frames = (array.ravel().tolist() for array in (is_sound, log_gain, noise))
+        for sounds, of_gain, of_noise in zip(*frames, strict=True):
+            if sounds:
+                self._n_heard += 1
+                self._sum_log_gain += of_gain
+                self._sum_noise += of_noise

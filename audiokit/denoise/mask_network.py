@@ -9,59 +9,55 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.denoise.bands import N_POINTS, points_to_bins
-from audiokit.denoise.noise_floor import Powers
-from audiokit.denoise.point_levels import PointLevels
+from audiokit.denoise.bands import N_GROUPS, N_POINTS, neighbourhoods, points_to_bins
+from audiokit.denoise.noise_floor import KnownNoise, Powers
+from audiokit.denoise.point_levels import N_FEATURES, PointLevels
 
 __all__ = ["MaskNetwork", "mask_weights"]
 
 Weights = NDArray[np.float32]
-_ONE, _HALF = np.float32(1.0), np.float32(0.5)
-# Bins above what the network hears go by what it says of the two octaves below.
-_SIBILANT_POINTS = slice(N_POINTS - 32, N_POINTS)
-
-
-class Memory(NamedTuple):
-    """The weights of one gated recurrent unit, halved where that saves a product later.
-
-    Args:
-        from_input: ``(width, 3 width)``.
-        input_bias: ``(3 width,)``.
-        from_state: ``(width + 1, 3 width)``; the last row is the bias.
-    """
-
-    from_input: Weights
-    input_bias: Weights
-    from_state: Weights
+_ZERO, _ONE, _HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
+# Bins above what the network hears go by what it says of the octave below: four groups.
+_SIBILANT = slice(N_GROUPS - 4, N_GROUPS)
 
 
 class MaskWeights(NamedTuple):
     """Everything the network has learnt.
 
+    What groups are told and say lies group beside group, which is how products are fast.
+
     Args:
         entry: From features to the first layer, ``(features, width)``.
         entry_bias: ``(width,)``.
-        memories: One for each layer.
-        out: From the last layer to an offset and a slope for each point,
-            ``(width, 2 N_POINTS)``.
-        out_bias: ``(2 N_POINTS,)``.
-        loudness_slope: ``(N_POINTS,)``.
+        whole: The unit that hears the whole spectrum (`_unit_weights`).
+        out: From the whole spectrum to what each group is told, and to an offset and a slope
+            for each point, ``(width, (told + 2 * points of a group) * N_GROUPS)``.
+        out_bias: One for each column of `out`.
+        near: The unit of a group, the same for each.
+        near_out: From a group to offsets and slopes of its points,
+            ``(2 * points of a group, near width)``.
+        loudness_slope: ``(points of a group, N_GROUPS)``.
     """
 
     entry: Weights
     entry_bias: Weights
-    memories: tuple[Memory, ...]
+    whole: Weights
     out: Weights
     out_bias: Weights
+    near: Weights
+    near_out: Weights
     loudness_slope: Weights
 
 
 class MaskNetwork:
     """Say how much of each bin is speech.
 
-    Two gated recurrent units hear all points of a frame at once (`PointLevels`); what they
-    make of it is an offset and a slope for each point, so that the mask follows the fine
-    structure of a spectrum, a voice's harmonics, that no narrow layer could carry.
+    Two gated recurrent units. One hears all points of a frame at once (`PointLevels`). The
+    other works in every group of neighbouring points, with the same weights in each: what
+    it knows of how noise and voices begin, last and end it has learnt all over the
+    spectrum, and the first one tells it what goes on elsewhere. What both make of it is an
+    offset and a slope for each point, so that the mask follows the fine structure of a
+    spectrum, a voice's harmonics, that no narrow layer could carry.
     Above 8 kHz, where it was not trained, the mask is the mean of that from 4 to 8 kHz.
 
     Live and offline are the same: layers take all frames of a block at once, the loop over
@@ -72,24 +68,33 @@ class MaskNetwork:
         channels: Number of channels, each by itself.
         n_bins: Bins of a spectrum.
         bin_hz: From bin to bin.
+        known: What was told of the noise beforehand.
 
     References:
         K. Cho et al., "Learning phrase representations using RNN encoder-decoder for
         statistical machine translation", EMNLP 2014 (the recurrent unit).
+        X. Hao et al., "FullSubNet: a full-band and sub-band fusion model for real-time
+        single-channel speech enhancement", ICASSP 2021 (one for the whole, one for parts).
     """
 
-    def __init__(self, channels: int, n_bins: int, *, bin_hz: float) -> None:
-        self._weights = mask_weights()
-        self._levels = PointLevels(channels, n_bins, bin_hz=bin_hz)
-        self._to_bins = points_to_bins(n_bins, bin_hz)
+    def __init__(
+        self, channels: int, n_bins: int, *, bin_hz: float, known: KnownNoise | None = None
+    ) -> None:
+        self._weights = weights = mask_weights()
+        self._levels = PointLevels(channels, n_bins, bin_hz=bin_hz, known=known)
+        # The other half of the logistic function's (1 + tanh) / 2.
+        self._to_bins = _HALF * _side_by_side(points_to_bins(n_bins, bin_hz).T, 1).T
         self._n_bins = n_bins
-        self._units = [_Unit(channels, memory) for memory in self._weights.memories]
+        self._whole = _Unit(weights.whole, channels)
+        self._near = _Unit(weights.near, channels * N_GROUPS)
+        self._neighbourhoods = neighbourhoods().T
+        self._n_told = weights.out.shape[1] - 2 * N_POINTS
 
     def reset(self) -> None:
         """Forget the stream."""
         self._levels.reset()
-        for unit in self._units:
-            unit.reset()
+        self._whole.reset()
+        self._near.reset()
 
     def gains(self, power: Powers, is_heard: NDArray[np.bool_]) -> Powers:
         """Return the gain of every bin of the next frames.
@@ -102,93 +107,116 @@ class MaskNetwork:
             0 to 1, of the shape of `power`.
         """
         features = self._levels.hear(power, is_heard)
-        hidden = np.matmul(features, self._weights.entry)
+        hidden = np.matmul(features[..., :N_FEATURES], self._weights.entry)
         hidden += self._weights.entry_bias
-        np.maximum(hidden, np.float32(0.0), out=hidden)
-        for unit in self._units:
-            hidden += unit.follow(hidden)
-        points = self._speak(hidden, features)
-        gains = np.empty((*points.shape[:-1], self._n_bins), np.float32)
-        n_known = self._to_bins.shape[1]
-        gains[..., :n_known] = np.matmul(points, self._to_bins)
-        if n_known < self._n_bins:
-            sibilance = np.add.reduce(points[..., _SIBILANT_POINTS], axis=-1, keepdims=True)
-            gains[..., n_known:] = sibilance / np.float32(32.0)
-        return gains
-
-    def _speak(self, hidden: Powers, features: Powers) -> Powers:
-        """Return the mask at each point: the logistic function of what the layers say."""
+        np.maximum(hidden, _ZERO, out=hidden)
+        hidden += self._whole.follow(hidden.swapaxes(1, 2)).swapaxes(1, 2)
         said = np.matmul(hidden, self._weights.out)
         said += self._weights.out_bias
-        mask, slope = said[..., :N_POINTS], said[..., N_POINTS:]
-        slope *= features[..., N_POINTS:]
-        mask += slope
-        mask += features[..., :N_POINTS] * self._weights.loudness_slope
-        # The logistic function by way of a hyperbolic tangent, which cannot overflow.
-        mask *= _HALF
-        points: Powers = np.tanh(mask)
-        points += _ONE
-        points *= _HALF
-        return points
+        said_near = self._listen_near(features, said[..., : self._n_told])
+        said_near += said[..., self._n_told :]
+        points = self._speak(features, said_near)
+        known: Powers = np.matmul(points.reshape(*said.shape[:-1], N_POINTS), self._to_bins)
+        n_known = known.shape[-1]
+        if n_known == self._n_bins:
+            return known
+        gains = np.empty((*said.shape[:-1], self._n_bins), np.float32)
+        gains[..., :n_known] = known
+        sibilance = np.add.reduce(points[..., _SIBILANT], axis=(-2, -1))
+        sibilance *= _HALF / np.float32(N_POINTS // N_GROUPS * 4)
+        gains[..., n_known:] = sibilance[..., np.newaxis]
+        return gains
+
+    def _listen_near(self, features: Powers, told: Powers) -> Powers:
+        """Return what the groups say of their points, ``(frames, channels, 2 N_POINTS)``."""
+        frames, channels = features.shape[:2]
+        heard = features.take(self._neighbourhoods, axis=-1)
+        told = told.reshape(frames, channels, -1, N_GROUPS)
+        # One column for each group of each channel.
+        inputs = np.concatenate([heard, told], axis=2).swapaxes(1, 2)
+        states = self._near.follow(inputs.reshape(*inputs.shape[:2], -1))
+        said: Powers = np.matmul(self._weights.near_out, states)
+        said = said.reshape(frames, -1, channels, N_GROUPS).swapaxes(1, 2)
+        return said.reshape(frames, channels, -1)
+
+    def _speak(self, features: Powers, said: Powers) -> Powers:
+        """Return twice the mask of each point of each group: 1 + tanh of what was said of it.
+
+        Returns:
+            ``(frames, channels, points of a group, N_GROUPS)``.
+        """
+        groups = (*said.shape[:-1], N_GROUPS, -1)
+        loudness = features[..., :N_POINTS].reshape(groups).swapaxes(-2, -1)
+        contrast = features[..., N_POINTS:N_FEATURES].reshape(groups).swapaxes(-2, -1)
+        mask: Powers = said[..., N_POINTS:].reshape(contrast.shape)
+        mask *= contrast
+        mask += said[..., :N_POINTS].reshape(contrast.shape)
+        mask += loudness * self._weights.loudness_slope
+        # By way of a hyperbolic tangent, which cannot overflow.
+        np.tanh(mask, out=mask)
+        mask += _ONE
+        return mask
 
 
 class _Unit:
-    """One gated recurrent unit and its state."""
+    """Gated recurrent units of the same weights, one in each column.
 
-    def __init__(self, channels: int, memory: Memory) -> None:
-        self._memory = memory
-        width = len(memory.from_state) - 1
-        # One more than its width: the 1 that the bias is multiplied with.
-        self._state = np.zeros((channels, width + 1), np.float32)
-        self._recalled = np.empty((channels, 3 * width), np.float32)
-        self._change = np.empty((channels, width), np.float32)
+    Args:
+        weights: See `_unit_weights`.
+        columns: How many.
+    """
+
+    def __init__(self, weights: Weights, columns: int) -> None:
+        self._weights = weights
+        self._width = width = len(weights) // 4
+        # What all is computed from: the states, a 1 for the bias, and the inputs.
+        self._known = np.zeros((weights.shape[1], columns), np.float32)
+        self._values = np.empty((4 * width, columns), np.float32)
+        # Whole arrays: a scalar costs a conversion on every call.
+        self._one = np.ones((2 * width, columns), np.float32)
+        self._half = np.full((width, columns), _HALF)
         self.reset()
 
     def reset(self) -> None:
-        self._state[:, :-1] = 0.0
-        self._state[:, -1] = 1.0
+        self._known[: self._width] = 0.0
+        self._known[self._width] = 1.0
 
     def follow(self, inputs: Powers) -> Powers:
-        """Return the state after each of the next frames, ``(frames, channels, width)``."""
-        told = np.matmul(inputs, self._memory.from_input)
-        told += self._memory.input_bias
-        # The first is the last one of the call before; each ends in the 1 for the bias.
-        states = np.empty((len(inputs) + 1, *self._state.shape), np.float32)
-        states[0], states[..., -1] = self._state, _ONE
-        recalled, change = self._recalled, self._change
-        width = change.shape[1]
-        gates, fresh = recalled[:, : 2 * width], recalled[:, 2 * width :]
-        reset, update = gates[:, :width], gates[:, width:]
-        from_state = self._memory.from_state
+        """Return the states after each of the next frames, ``(frames, width, columns)``.
+
+        Args:
+            inputs: ``(frames, inputs, columns)``.
+        """
+        weights, known, values, one, half = (
+            self._weights, self._known, self._values, self._one, self._half,
+        )  # fmt: skip
+        width = self._width
+        held, heard = known[:width], known[width + 1 :]
+        gates, recalled, fresh = (
+            values[: 2 * width],
+            values[2 * width : 3 * width],
+            values[3 * width :],
+        )
+        reset, update = gates[:width], gates[width:]
+        states = np.empty((len(inputs), *held.shape), np.float32)
         # What can be is looked up ahead of the loop: in it, that would cost as much as
         # the arithmetic.
-        matmul, add, subtract, multiply, tanh = (
-            np.matmul, np.add, np.subtract, np.multiply, np.tanh,
-        )  # fmt: skip
-        for state, held, out, gates_told, fresh_told in zip(
-            states[:-1],
-            states[:-1, :, :-1],
-            states[1:, :, :-1],
-            told[..., : 2 * width],
-            told[..., 2 * width :],
-            strict=True,
-        ):
-            matmul(state, from_state, recalled)
-            add(gates, gates_told, gates)
+        dot, add, subtract, multiply, tanh = np.dot, np.add, np.subtract, np.multiply, np.tanh
+        for given, state in zip(inputs, states, strict=True):
+            heard[:] = given
+            dot(weights, known, values)
             tanh(gates, gates)
-            # Weights are halved, so a gate of (1 + tanh) / 2 needs no more products.
-            add(reset, _ONE, reset)
-            multiply(fresh, reset, fresh)
-            add(fresh, fresh_told, fresh)
+            # Weights are halved where it makes up for the missing half of (1 + tanh) / 2.
+            add(gates, one, gates)
+            multiply(recalled, reset, recalled)
+            add(fresh, recalled, fresh)
             tanh(fresh, fresh)
-            # The mean of both, and half their difference one way or the other.
-            subtract(held, fresh, change)
+            change = subtract(held, fresh, recalled)
             multiply(change, update, change)
-            add(held, fresh, fresh)
-            add(fresh, change, fresh)
-            multiply(fresh, _HALF, out)
-        self._state = states[-1].copy()
-        return states[1:, :, :-1]
+            multiply(change, half, change)
+            add(fresh, change, held)
+            state[:] = held
+        return states
 
 
 @lru_cache(maxsize=1)
@@ -209,36 +237,62 @@ def mask_weights() -> MaskWeights:
         weights: Weights = stored[name].astype(np.float32)
         return weights
 
-    n_memories = sum(name.startswith("from_state") and "." not in name for name in stored)
+    # What is said of points goes into logistic functions: (1 + tanh(x / 2)) / 2.
     return MaskWeights(
-        matrix("entry"),
-        vector("entry_bias"),
-        tuple(
-            _halved(
-                matrix(f"from_input_{layer}"),
-                vector(f"input_bias_{layer}"),
-                matrix(f"from_state_{layer}"),
-                vector(f"state_bias_{layer}"),
-            )
-            for layer in range(n_memories)
+        entry=matrix("entry"),
+        entry_bias=vector("entry_bias"),
+        whole=_unit_weights(
+            matrix("from_input"),
+            vector("input_bias"),
+            matrix("from_state"),
+            vector("state_bias"),
         ),
-        matrix("out"),
-        vector("out_bias"),
-        vector("loudness_slope"),
+        out=_told_and_said(matrix("context"), matrix("out")),
+        out_bias=_told_and_said(vector("context_bias"), vector("out_bias")),
+        near=_unit_weights(
+            matrix("from_near"),
+            vector("near_bias"),
+            matrix("from_near_state"),
+            vector("near_state_bias"),
+        ),
+        near_out=_HALF * np.ascontiguousarray(matrix("near_out").T),
+        loudness_slope=_HALF * _side_by_side(vector("loudness_slope"), 1).reshape(-1, N_GROUPS),
     )
 
 
-def _halved(
+def _told_and_said(context: Weights, out: Weights) -> Weights:
+    return np.concatenate([_side_by_side(context, 1), _HALF * _side_by_side(out, 2)], axis=-1)
+
+
+def _side_by_side(columns: Weights, n_kinds: int) -> Weights:
+    """Return columns, given group by group, in an order where groups lie side by side.
+
+    Args:
+        columns: The last axis is ``(N_GROUPS, n_kinds, …)`` in one.
+        n_kinds: Kinds of values, kept apart.
+    """
+    *rest, n_columns = columns.shape
+    grouped = columns.reshape(*rest, N_GROUPS, n_kinds, -1)
+    return np.ascontiguousarray(np.moveaxis(grouped, -3, -1)).reshape(*rest, n_columns)
+
+
+def _unit_weights(
     from_input: Weights, input_bias: Weights, from_state: Weights, state_bias: Weights
-) -> Memory:
-    """Return a unit's weights as the loop likes them."""
+) -> Weights:
+    """Return all that a gated recurrent unit has learnt, as one product likes it.
+
+    Returns:
+        ``(4 width, width + 1 + inputs)``: from states, 1 and inputs to the two gates (reset
+        and update), to what is recalled and to what is fresh.
+    """
     width = len(from_state)
+    from_state, from_input = from_state.T, from_input.T
     gates, fresh = slice(2 * width), slice(2 * width, None)
-    from_state = np.concatenate([from_state, state_bias[np.newaxis]])
-    from_input, input_bias = from_input.copy(), input_bias.copy()
-    # Gates: logistic(x) = (1 + tanh(x / 2)) / 2. The fresh part meets (1 + tanh) / 2.
-    for weights in (from_input, from_state):
-        weights[:, gates] *= _HALF
-    input_bias[gates] *= _HALF
-    from_state[:, fresh] *= _HALF
-    return Memory(from_input, input_bias, from_state)
+    # Gates: logistic(x) = (1 + tanh(x / 2)) / 2. What is recalled meets (1 + tanh) / 2.
+    of_gates = [from_state[gates], (state_bias + input_bias)[gates, np.newaxis], from_input[gates]]
+    recalled = [from_state[fresh], state_bias[fresh, np.newaxis], np.zeros_like(from_input[fresh])]
+    of_fresh = [np.zeros_like(from_state[fresh]), input_bias[fresh, np.newaxis], from_input[fresh]]
+    weights = np.block([of_gates, recalled, of_fresh])
+    weights[: 3 * width] *= _HALF
+    # Column by column: the order that products with few columns read fastest.
+    return np.asfortranarray(weights, np.float32)

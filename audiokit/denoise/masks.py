@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,22 +13,18 @@ from audiokit.denoise.gain import SpeechGain
 from audiokit.denoise.mask_network import MaskNetwork
 from audiokit.denoise.noise_floor import BIAS_DB, KnownNoise, NoiseFloor, Powers
 
-__all__ = ["FrameGrid", "Levels", "LowestGain", "Mask", "StatisticalMask", "TrainedMask"]
+__all__ = ["FrameGrid", "Heard", "Levels", "LowestGain", "Mask", "StatisticalMask", "TrainedMask"]
 
-Levels: TypeAlias = NDArray[np.float32]
-"""One value for each frame and channel, ``(frames, channels)``."""
+Levels: TypeAlias = list[list[float]]
+"""One value for each channel of each frame: lists, since NumPy is slow with so few."""
 
 LowestGain: TypeAlias = Callable[[Levels], Levels]
 """From the noise in a voice's band to the logarithm of the lowest gain of each frame."""
 
 # Below this no gain is told from none.
 _LEAST_GAIN = np.float32(1e-4)
-_ONE = np.float32(1.0)
 # The level in pauses: half of the way down in a frame, up by so much when there is none.
 _PAUSE_FALL, _PAUSE_RISE_DB_PER_S = 0.5, 5.0
-_ONE = np.float32(1.0)
-# From the floor of a point, which its power seldom falls below, to the mean of steady noise.
-_FLOOR_EXCESS = np.float32(10.0 ** (5.0 / 10.0))
 # From where the floor settles to the mean power of the noise.
 _UNBIASED = np.float32(10.0 ** (-BIAS_DB / 10.0))
 
@@ -68,11 +64,27 @@ class FrameGrid:
         """From frame to frame."""
         return 1000.0 * self.hop_samples / self.sample_rate
 
-    def power_of(self, power: Powers) -> tuple[Levels, Levels]:
+    def powers_of(self, power: Powers) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the power of whole frames, and of a voice's band in them."""
         parts = np.add.reduceat(power, (0, self.speech_bin), axis=-1)
         in_band = parts[..., 1]
         return parts[..., 0] + in_band, in_band
+
+
+class Heard(NamedTuple):
+    """The next frames.
+
+    Args:
+        power: Squared magnitudes, ``(frames, channels, bins)``, C-contiguous.
+        level: Power of whole frames, ``(frames, channels)``.
+        in_band: The same of a voice's band.
+        is_sound: False where a frame is silence, ``(frames, channels)``.
+    """
+
+    power: Powers
+    level: NDArray[np.float32]
+    in_band: Levels
+    is_sound: NDArray[np.bool_]
 
 
 class Mask(Protocol):
@@ -81,19 +93,16 @@ class Mask(Protocol):
     def reset(self) -> None:
         """Forget the stream."""
 
-    def log_gain(
-        self, power: Powers, is_heard: NDArray[np.bool_], lowest: LowestGain
-    ) -> tuple[Powers, Levels]:
+    def log_gain(self, heard: Heard, lowest: LowestGain) -> tuple[Powers, NDArray[np.float32]]:
         """Return the gain of the next frames, and the power of the noise in them.
 
         Args:
-            power: Squared magnitudes, ``(frames, channels, bins)``; written into by the
-                last of several masks at most.
-            is_heard: False where a frame is silence, ``(frames, channels)``.
+            heard: The frames; the power is written into by the last of several masks at most.
             lowest: Called once for these frames.
 
         Returns:
-            Natural logarithms up to 0, of the shape of `power`, and the noise of whole frames.
+            Natural logarithms up to 0, ``(frames, channels, bins)``, and the noise of whole
+            frames, ``(frames, channels)``.
         """
 
 
@@ -127,13 +136,12 @@ class StatisticalMask:
         self._noise.reset()
         self._gain.reset()
 
-    def log_gain(
-        self, power: Powers, is_heard: NDArray[np.bool_], lowest: LowestGain
-    ) -> tuple[Powers, Levels]:
+    def log_gain(self, heard: Heard, lowest: LowestGain) -> tuple[Powers, NDArray[np.float32]]:
         """Return the gain of the next frames, and the power of the noise in them."""
-        noise = self._noise.track(power, is_heard)
-        whole, in_band = self._grid.power_of(noise)
-        gain = self._gain.log_gain(power, noise, lowest(in_band)[..., np.newaxis])
+        noise = self._noise.track(heard.power, heard.is_sound)
+        whole, in_band = self._grid.powers_of(noise)
+        least = np.array(lowest(in_band.tolist()), np.float32)
+        gain = self._gain.log_gain(heard.power, noise, least[..., np.newaxis])
         return gain, whole * _UNBIASED
 
 
@@ -145,47 +153,43 @@ class TrainedMask:
 
     Args:
         grid: Where frames and bins lie.
+        known: What was told of the noise beforehand.
     """
 
-    def __init__(self, grid: FrameGrid) -> None:
+    def __init__(self, grid: FrameGrid, known: KnownNoise) -> None:
         self._grid = grid
-        self._network = MaskNetwork(grid.channels, grid.n_bins, bin_hz=grid.bin_hz)
+        self._network = MaskNetwork(grid.channels, grid.n_bins, bin_hz=grid.bin_hz, known=known)
         self._rise: float = 10.0 ** (_PAUSE_RISE_DB_PER_S * grid.hop_ms / 10000.0)
         self.reset()
 
     def reset(self) -> None:
         """Forget the stream."""
         self._network.reset()
-        self._noise: list[float] = [0.0] * self._grid.channels
+        self._noise = [0.0] * self._grid.channels
 
-    def log_gain(
-        self, power: Powers, is_heard: NDArray[np.bool_], lowest: LowestGain
-    ) -> tuple[Powers, Levels]:
+    def log_gain(self, heard: Heard, lowest: LowestGain) -> tuple[Powers, NDArray[np.float32]]:
         """Return the gain of the next frames, and the power of the noise in them."""
-        gain = self._network.gains(power, is_heard)
-        _, in_band = self._grid.power_of(power)
-        removed = np.subtract(_ONE, gain)
-        removed *= power
-        whole, _ = self._grid.power_of(removed)
+        gain = self._network.gains(heard.power, heard.is_sound)
+        removed = heard.level - np.add.reduce(gain * heard.power, axis=-1)
         np.maximum(gain, _LEAST_GAIN, out=gain)
         np.log(gain, out=gain)
-        noise = self._level_in_pauses(in_band, is_heard)
-        np.maximum(gain, lowest(noise)[..., np.newaxis], out=gain)
-        return gain, whole
+        least = np.array(lowest(self._level_in_pauses(heard)), np.float32)
+        np.maximum(gain, least[..., np.newaxis], out=gain)
+        return gain, removed
 
-    def _level_in_pauses(self, in_band: Levels, is_heard: NDArray[np.bool_]) -> Levels:
+    def _level_in_pauses(self, heard: Heard) -> Levels:
         """Return the power that falls quickly with the stream's and rises slowly."""
-        noise = np.empty_like(in_band)
-        frames = zip(is_heard.tolist(), in_band.tolist(), strict=True)
-        for frame, (heard, powers) in enumerate(frames):
-            for channel, is_sound in enumerate(heard):
-                if is_sound:
-                    self._noise[channel] = self._next(self._noise[channel], powers[channel])
-            noise[frame] = self._noise
-        np.maximum(noise, np.float32(self._grid.silence), out=noise)
-        return noise
+        levels = []
+        for powers, is_sound in zip(heard.in_band, heard.is_sound.tolist(), strict=True):
+            self._noise = [
+                self._next(last, power) if sounds else last
+                for last, power, sounds in zip(self._noise, powers, is_sound, strict=True)
+            ]
+            levels.append([noise or self._grid.silence for noise in self._noise])
+        return levels
 
     def _next(self, noise: float, power: float) -> float:
+        power = max(power, self._grid.silence)
         if not noise:
             return power
         if power < noise:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiokit.denoise.bands import N_POINTS, bins_to_points
-from audiokit.denoise.noise_floor import Powers
+from audiokit.denoise.noise_floor import KnownNoise, Powers
 
 __all__ = ["N_FEATURES", "SILENCE", "PointLevels"]
 
@@ -18,13 +18,15 @@ SILENCE = 0.5e-10
 
 # Frames come every 16 ms; these are shares of the way per frame.
 _LEVEL_RATE = 1.0 - math.exp(-16.0 / 1500.0)
-_RISE_RATE, _FALL_RATE = np.float32(1.0 / 190.0), np.float32(1.0 / 12.0)
+_RISE_RATE, _FALL_RATE = 1.0 / 190.0, 1.0 / 12.0
+# From the floor of a point, which steady noise seldom falls below, to the noise's mean power.
+_FLOOR_EXCESS_DB = 5.0
 # Points up to 4 kHz, which a telephone has too.
 _LEVEL_POINTS = 96
 # From natural logarithms to what a network likes to be fed.
 _SCALE = np.float32(0.2)
 _LOUDNESS_RANGE, _CONTRAST_RANGE = (-3.0, 2.0), (-2.0, 3.0)
-_SILENCE, _LEVEL_COUNT = np.float32(SILENCE), np.float32(_LEVEL_POINTS)
+_SILENCE = np.float32(SILENCE)
 
 
 class PointLevels:
@@ -38,13 +40,22 @@ class PointLevels:
         channels: Number of channels, each by itself.
         n_bins: Bins of a spectrum.
         bin_hz: From bin to bin.
+        known: What was told of the noise beforehand: where floors begin, and stay where the
+            noise is steady.
     """
 
-    def __init__(self, channels: int, n_bins: int, *, bin_hz: float) -> None:
+    def __init__(
+        self, channels: int, n_bins: int, *, bin_hz: float, known: KnownNoise | None = None
+    ) -> None:
         self._channels = channels
         self._to_points = bins_to_points(n_bins, bin_hz)
-        ranges = np.repeat([_LOUDNESS_RANGE, _CONTRAST_RANGE], N_POINTS, axis=0)
+        self._known = known or KnownNoise()
+        ranges = np.repeat([_LOUDNESS_RANGE, _CONTRAST_RANGE], (N_POINTS, N_POINTS + 1), axis=0)
         self._least, self._most = ranges.T.astype(np.float32)
+        # Whole arrays: a scalar costs a conversion on every call.
+        self._rise, self._fall = (
+            np.full((channels, N_POINTS), rate, np.float32) for rate in (_RISE_RATE, _FALL_RATE)
+        )
         self.reset()
 
     def reset(self) -> None:
@@ -52,6 +63,9 @@ class PointLevels:
         self._n_heard = [0] * self._channels
         self._level = [0.0] * self._channels
         self._floor = np.zeros((self._channels, N_POINTS), np.float32)
+        if self._known.power is not None:
+            points = np.matmul(self._known.power, self._to_points)
+            self._floor += np.log(points + _SILENCE) - _FLOOR_EXCESS_DB * math.log(10.0) / 10.0
 
     def hear(self, power: Powers, is_heard: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return features of the next frames.
@@ -61,18 +75,17 @@ class PointLevels:
             is_heard: False where a frame is silence, ``(frames, channels)``.
 
         Returns:
-            ``(frames, channels, N_FEATURES)``.
+            ``(frames, channels, N_FEATURES + 1)``; the last column is 0, for what lies beyond
+            the first or the last point (`neighbourhoods`).
         """
         points = np.matmul(power, self._to_points)
-        frame_level = np.add.reduce(points[..., :_LEVEL_POINTS], axis=-1)
-        frame_level /= _LEVEL_COUNT
-        frame_level += _SILENCE
-        np.log(frame_level, out=frame_level)
+        in_all = np.add.reduce(points[..., :_LEVEL_POINTS], axis=-1)
         points += _SILENCE
         np.log(points, out=points)
-        level, floor = self._follow(points, frame_level, is_heard)
-        features = np.empty((*points.shape[:-1], N_FEATURES), np.float32)
-        loudness, contrast = features[..., :N_POINTS], features[..., N_POINTS:]
+        level, floor = self._follow(points, in_all.tolist(), is_heard)
+        features = np.empty((*points.shape[:-1], N_FEATURES + 1), np.float32)
+        features[..., N_FEATURES] = 0.0
+        loudness, contrast = features[..., :N_POINTS], features[..., N_POINTS:N_FEATURES]
         np.subtract(points, level[..., np.newaxis], out=loudness)
         np.subtract(points, floor, out=contrast)
         features *= _SCALE
@@ -82,35 +95,39 @@ class PointLevels:
         return features
 
     def _follow(
-        self, points: Powers, frame_level: NDArray[np.float32], is_heard: NDArray[np.bool_]
+        self, points: Powers, in_all: list[list[float]], is_heard: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float32], Powers]:
         """Return the usual level and each point's floor, at each frame."""
-        levels = np.empty_like(frame_level)
+        levels = []
         floors = np.empty_like(points)
         fall = np.empty_like(self._floor)
         last = self._floor
+        is_known = self._known.power is not None
+        is_kept = is_known and self._known.is_steady
         subtract, multiply, minimum, add = np.subtract, np.multiply, np.minimum, np.add
-        frames = zip(points, floors, frame_level.tolist(), is_heard.tolist(), strict=True)
-        for index, (point, floor, level, heard) in enumerate(frames):
+        frames = zip(points, floors, in_all, is_heard.tolist(), strict=True)
+        for point, floor, powers, heard in frames:
             subtract(point, last, floor)
             # Downward the quicker of the two steps is the lower one, upward the slower.
-            multiply(floor, _FALL_RATE, fall)
-            multiply(floor, _RISE_RATE, floor)
+            multiply(floor, self._fall, fall)
+            multiply(floor, self._rise, floor)
             minimum(floor, fall, out=floor)
             add(last, floor, floor)
             for channel, is_sound in enumerate(heard):
-                if not is_sound:
+                n_heard = self._hear_level(channel, powers[channel]) if is_sound else 0
+                if is_kept or not is_sound:
                     floor[channel] = last[channel]
-                elif self._hear_level(channel, level[channel]) == 1:
+                elif n_heard == 1 and not is_known:
                     floor[channel] = point[channel]
-            levels[index] = self._level
+            levels.append(self._level.copy())
             last = floor
         self._floor = last.copy()
-        return levels, floors
+        return np.array(levels, np.float32), floors
 
-    def _hear_level(self, channel: int, level: float) -> int:
-        """Let a frame's level count; return how many have."""
+    def _hear_level(self, channel: int, power: float) -> int:
+        """Let a frame's power count; return how many have."""
         self._n_heard[channel] += 1
         rate = max(1.0 / self._n_heard[channel], _LEVEL_RATE)
+        level = math.log(power / _LEVEL_POINTS + SILENCE)
         self._level[channel] += rate * (level - self._level[channel])
         return self._n_heard[channel]

@@ -128,7 +128,9 @@ class StftStream:
         return ready
 
     def _pass_frames(self, frames: Frames, change: Change) -> Block:
-        pieces = [self.fmt.silence(0)]
+        if not len(frames):
+            return self.fmt.silence(0)
+        pieces = []
         for start in range(0, len(frames), self._group_frames):
             windowed = frames[start : start + self._group_frames] * self._window
             # With the default norm, NumPy passes an integer factor and so leaves single
@@ -136,7 +138,8 @@ class StftStream:
             spectra = np.fft.rfft(windowed, axis=-1, norm="ortho")
             # NumPy's stubs promise double precision; single stays single.
             pieces.append(self._overlap_add(change(spectra.astype(np.complex64, copy=False))))
-        ready = np.concatenate(pieces)
+        # One group, as always live, needs no copy.
+        ready = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         skipped = min(self._to_skip, len(ready))
         self._to_skip -= skipped
         return ready[skipped:]

@@ -10,7 +10,7 @@ import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from audiokit.denoise.bands import edges_hz
 from audiokit.errors import SettingError
+from audiokit.ranges import check_range
 from audiokit.training.corpus import load_corpus
 from audiokit.training.examples import ExamplePool, PoolPlan, make_pool
 from audiokit.training.mask_model import MaskModel
@@ -43,12 +44,12 @@ class TrainSettings:
     """One run; the same settings and data give the same weights on the same kind of machine.
 
     Attributes:
-        n_examples: Mixtures of three seconds to make and draw from.
+        n_examples: Mixtures to make and draw from.
         n_steps: Batches to learn from.
         batch: Examples in each.
         rate: Highest learning rate.
-        width: Values that each layer of the network carries.
-        n_layers: Recurrent layers.
+        width: Values that the layer which hears the whole spectrum carries.
+        near_width: Values that each group of points carries.
         lost_speech: By how much more an error counts where speech is lost than where noise
             is left.
         error_weight: Weight of the logarithm of the error's power, which is what SI-SDR
@@ -57,6 +58,8 @@ class TrainSettings:
             is what STOI measures.
         seed: Decides everything.
         marks: How often rooms, bands and codecs leave their marks (see `as_recorded`).
+        seconds: Length of a mixture.
+        swells: How often noise comes and goes.
     """
 
     n_examples: int = 20000
@@ -64,19 +67,23 @@ class TrainSettings:
     batch: int = 32
     rate: float = 3e-3
     width: int = 64
-    n_layers: int = 2
+    near_width: int = 32
     lost_speech: float = 2.0
     error_weight: float = 0.06
     envelope_weight: float = 0.15
     seed: int = 1
     marks: float = 1.0
+    seconds: float = 3.0
+    swells: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("n_examples", "n_steps", "batch", "width", "n_layers"):
+        for name in ("n_examples", "n_steps", "batch", "width", "near_width"):
             if getattr(self, name) < 1:
                 raise SettingError(name, getattr(self, name), "1 or more")
         if not 0.0 < self.marks <= 1.0:
             raise SettingError("marks", self.marks, "above 0, 1 at most")
+        check_range("swells", self.swells, 0.0, 1.0)
+        check_range("seconds", self.seconds, 1.0, 60.0, unit="s")
         if self.batch > self.n_examples:
             raise SettingError("batch", self.batch, f"at most the {self.n_examples} examples")
 
@@ -159,7 +166,7 @@ def train_denoiser(
     Args:
         data: Folder of recordings (see `load_corpus`).
         settings: The run.
-        scratch: Folder for examples, about 240 kB each; those of an earlier run serve again.
+        scratch: Folder for examples, 80 kB for each second; those of an earlier run serve again.
         start: Weights to go on from, with their record beside them; none begins at random.
         workers: Processes that make examples; their number changes nothing.
 
@@ -170,15 +177,18 @@ def train_denoiser(
     torch.manual_seed(settings.seed)
     torch.set_num_threads(1)
     corpus = load_corpus(data, held_back=False)
-    model = MaskModel(settings.width, settings.n_layers)
+    model = MaskModel(settings.width, settings.near_width)
     before: list[Any] = []
     if start is not None:
         with np.load(start) as file:
             model.begin_with({name: file[name] for name in file.files})
         before = json.loads(start.with_suffix(".json").read_text())
-    plan = PoolPlan(settings.n_examples, settings.seed, settings.marks)
+    pool_plan = partial(
+        PoolPlan, marks=settings.marks, seconds=settings.seconds, swells=settings.swells
+    )
+    plan = pool_plan(settings.n_examples, settings.seed)
     pool = make_pool(scratch / "train", corpus, plan, workers=workers)
-    plan = PoolPlan(_N_HELD_BACK, settings.seed + 1, settings.marks)
+    plan = pool_plan(_N_HELD_BACK, settings.seed + 1)
     others = load_corpus(data, held_back=True)
     judge = make_pool(scratch / "judge", others, plan, workers=workers)
     log.info("training.examples_made n=%d", settings.n_examples)

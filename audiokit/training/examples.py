@@ -20,15 +20,14 @@ __all__ = ["Example", "ExamplePool", "PoolPlan", "make_example", "make_pool"]
 # Goes up with every change of what an example holds: those kept on disk are made anew.
 _VERSION = 3
 _WINDOW_SAMPLES, _HOP_SAMPLES = 512, 256
-_N_FRAMES = 188
-_N_SAMPLES = _N_FRAMES * _HOP_SAMPLES
+_FRAMES_PER_S = 62.5
 # Powers lie on a scale where the clean speech has 1; this is far below what is heard.
 _LEAST_POWER = 1e-8
 Half = NDArray[np.float16]
 
 
 class Example(NamedTuple):
-    """Three seconds of speech in noise, ``(frames, columns)`` each.
+    """Some seconds of speech in noise, ``(frames, columns)`` each.
 
     Args:
         features: What the network hears.
@@ -43,16 +42,17 @@ class Example(NamedTuple):
     likeness: Half
 
 
-def make_example(seed: tuple[int, int], corpus: Corpus, *, marks: float = 1.0) -> Example:
-    """Return the example of a seed (see `make_mixture`)."""
-    rng = np.random.default_rng(seed)
-    mixture = make_mixture(rng, corpus, _N_SAMPLES, marks=marks)
+def make_example(number: int, corpus: Corpus, plan: PoolPlan) -> Example:
+    """Return an example of a plan (see `make_mixture`)."""
+    rng = np.random.default_rng((plan.seed, number))
+    n_samples = plan.n_frames * _HOP_SAMPLES
+    mixture = make_mixture(rng, corpus, n_samples, marks=plan.marks, swells=plan.swells)
     noisy, clean = _spectra(mixture.noisy), _spectra(mixture.clean)
     power = np.square(noisy.real) + np.square(noisy.imag)
     to_points = bins_to_points(power.shape[1], SAMPLE_RATE / _WINDOW_SAMPLES)
     levels = PointLevels(1, power.shape[1], bin_hz=SAMPLE_RATE / _WINDOW_SAMPLES)
     is_heard = power.sum(axis=1, keepdims=True) > SILENCE * power.shape[1]
-    features = levels.hear(power[:, np.newaxis], is_heard)[:, 0]
+    features = levels.hear(power[:, np.newaxis], is_heard)[:, 0, :N_FEATURES]
     clean_power = np.square(clean.real) + np.square(clean.imag)
     noisy_points, clean_points = power @ to_points, clean_power @ to_points
     shared = (noisy.real * clean.real + noisy.imag * clean.imag) @ to_points
@@ -72,7 +72,7 @@ def _spectra(samples: Samples) -> NDArray[np.complex64]:
     padded = np.concatenate([lead, samples])
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW_SAMPLES)[::_HOP_SAMPLES]
     window = np.sin(np.arange(_WINDOW_SAMPLES) * (np.pi / _WINDOW_SAMPLES)).astype(np.float32)
-    spectra = np.fft.rfft(frames[:_N_FRAMES] * window, axis=1, norm="ortho")
+    spectra = np.fft.rfft(frames * window, axis=1, norm="ortho")
     return spectra.astype(np.complex64)
 
 
@@ -81,18 +81,19 @@ class ExamplePool:
 
     Args:
         folder: Where they lie.
-        n_examples: How many.
+        plan: How many there are, and how long.
         mode: ``w+`` to begin, ``r+`` to make them, ``r`` to read.
     """
 
-    def __init__(self, folder: Path, n_examples: int, mode: Literal["r", "r+", "w+"]) -> None:
+    def __init__(self, folder: Path, plan: PoolPlan, mode: Literal["r", "r+", "w+"]) -> None:
+        shape = (plan.n_examples, plan.n_frames)
         self._arrays = [
-            np.memmap(str(folder / name), np.float16, mode, shape=(n_examples, _N_FRAMES, width))
+            np.memmap(str(folder / name), np.float16, mode, shape=(*shape, width))
             for name, width in zip(
                 Example._fields, (N_FEATURES, N_POINTS, N_POINTS, N_POINTS), strict=True
             )
         ]
-        self.n_examples = n_examples
+        self.n_examples = plan.n_examples
 
     def store(self, index: int, example: Example) -> None:
         """Keep an example."""
@@ -113,11 +114,20 @@ class PoolPlan:
         n_examples: How many: number 0, 1, ….
         seed: Decides every example together with its number.
         marks: How often rooms, bands and codecs leave their marks.
+        seconds: How long each is.
+        swells: How often noise comes and goes.
     """
 
     n_examples: int
     seed: int
     marks: float = 1.0
+    seconds: float = 3.0
+    swells: float = 0.0
+
+    @property
+    def n_frames(self) -> int:
+        """Frames of an example."""
+        return round(self.seconds * _FRAMES_PER_S)
 
 
 def make_pool(folder: Path, corpus: Corpus, plan: PoolPlan, *, workers: int) -> ExamplePool:
@@ -136,14 +146,14 @@ def make_pool(folder: Path, corpus: Corpus, plan: PoolPlan, *, workers: int) -> 
         folder.mkdir(parents=True, exist_ok=True)
         # Until all are made, what lies there is nobody's.
         made.unlink(missing_ok=True)
-        ExamplePool(folder, plan.n_examples, "w+")
+        ExamplePool(folder, plan, "w+")
         parts = np.array_split(np.arange(plan.n_examples), max(1, plan.n_examples // 250))
         Parallel(n_jobs=workers)(delayed(_make_part)(folder, corpus, plan, part) for part in parts)
         made.write_text(key)
-    return ExamplePool(folder, plan.n_examples, "r")
+    return ExamplePool(folder, plan, "r")
 
 
 def _make_part(folder: Path, corpus: Corpus, plan: PoolPlan, indices: NDArray[np.intp]) -> None:
-    pool = ExamplePool(folder, plan.n_examples, "r+")
+    pool = ExamplePool(folder, plan, "r+")
     for index in indices.tolist():
-        pool.store(index, make_example((plan.seed, index), corpus, marks=plan.marks))
+        pool.store(index, make_example(index, corpus, plan))

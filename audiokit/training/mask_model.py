@@ -9,29 +9,58 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from audiokit.denoise.bands import N_POINTS
+from audiokit.denoise.bands import N_GROUPS, N_POINTS, neighbourhoods
 from audiokit.denoise.point_levels import N_FEATURES
 
 __all__ = ["MaskModel"]
+
+# What each group of points is told of the whole spectrum.
+_TOLD = 12
+# As the package ships them, and as torch calls them.
+_MATRICES = {
+    "entry": "entry.weight",
+    "from_input": "memory.weight_ih_l0",
+    "from_state": "memory.weight_hh_l0",
+    "context": "context.weight",
+    "from_near": "near.weight_ih_l0",
+    "from_near_state": "near.weight_hh_l0",
+    "out": "out.weight",
+    "near_out": "near_out.weight",
+}
+_VECTORS = {
+    "entry_bias": "entry.bias",
+    "input_bias": "memory.bias_ih_l0",
+    "state_bias": "memory.bias_hh_l0",
+    "context_bias": "context.bias",
+    "near_bias": "near.bias_ih_l0",
+    "near_state_bias": "near.bias_hh_l0",
+    "out_bias": "out.bias",
+    "loudness_slope": "loudness_slope",
+}
 
 
 class MaskModel(nn.Module):
     """From what is heard to the logit of the mask at each point.
 
     Args:
-        width: Values that each layer carries.
-        n_layers: Recurrent layers.
+        width: Values that the layer which hears the whole spectrum carries.
+        near_width: Values that each group of points carries.
     """
 
-    def __init__(self, width: int, n_layers: int) -> None:
+    def __init__(self, width: int, near_width: int) -> None:
         super().__init__()
+        self._near = torch.from_numpy(neighbourhoods())
+        n_near = self._near.shape[1]
         self.entry = nn.Linear(N_FEATURES, width)
-        self.memories = nn.ModuleList([nn.GRU(width, width) for _ in range(n_layers)])
+        self.memory = nn.GRU(width, width)
+        self.context = nn.Linear(width, N_GROUPS * _TOLD)
+        self.near = nn.GRU(n_near + _TOLD, near_width)
+        self.near_out = nn.Linear(near_width, n_near // 2, bias=False)
         self.out = nn.Linear(width, 2 * N_POINTS)
         self.loudness_slope = nn.Parameter(torch.zeros(N_POINTS))
         with torch.no_grad():
             # To begin with, let everything pass.
-            self.out.bias[:N_POINTS] = 1.0
+            self.out.bias.view(N_GROUPS, 2, -1)[:, 0] = 1.0
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits, ``(frames, signals, N_POINTS)``.
@@ -39,11 +68,15 @@ class MaskModel(nn.Module):
         Args:
             features: ``(frames, signals, N_FEATURES)``.
         """
+        shape = features.shape[:2]
         hidden = torch.relu(self.entry(features))
-        for memory in self.memories:
-            hidden = hidden + memory(hidden)[0]
-        said = self.out(hidden)
-        offset, slope = said[..., :N_POINTS], said[..., N_POINTS:]
+        hidden = hidden + self.memory(hidden)[0]
+        told = self.context(hidden).view(*shape, N_GROUPS, _TOLD)
+        heard = nn.functional.pad(features, (0, 1))[..., self._near]
+        near = torch.cat([heard, told], -1).flatten(1, 2)
+        said_near = self.near_out(self.near(near)[0]).view(*shape, -1)
+        said = (self.out(hidden) + said_near).view(*shape, N_GROUPS, 2, -1)
+        offset, slope = (said[..., part, :].flatten(-2) for part in (0, 1))
         loudness, contrast = features[..., :N_POINTS], features[..., N_POINTS:]
         logits: Tensor = offset + slope * contrast + self.loudness_slope * loudness
         return logits
@@ -54,23 +87,12 @@ class MaskModel(nn.Module):
         Args:
             shipped: As `shipped` gives them, of a network of the same shape.
         """
-
-        def matrix(name: str) -> Tensor:
+        values = {}
+        for name, place in _MATRICES.items():
             columns = shipped[name] * shipped[f"{name}.scale"].astype(np.float32)
-            return torch.from_numpy(np.ascontiguousarray(columns.T))
-
-        def vector(name: str) -> Tensor:
-            return torch.from_numpy(shipped[name].astype(np.float32))
-
-        values = {"loudness_slope": vector("loudness_slope")}
-        for name in ("entry", "out"):
-            values |= {f"{name}.weight": matrix(name), f"{name}.bias": vector(f"{name}_bias")}
-        for layer in range(len(self.memories)):
-            place = f"memories.{layer}"
-            values[f"{place}.weight_ih_l0"] = matrix(f"from_input_{layer}")
-            values[f"{place}.weight_hh_l0"] = matrix(f"from_state_{layer}")
-            values[f"{place}.bias_ih_l0"] = vector(f"input_bias_{layer}")
-            values[f"{place}.bias_hh_l0"] = vector(f"state_bias_{layer}")
+            values[place] = torch.from_numpy(np.ascontiguousarray(columns.T))
+        for name, place in _VECTORS.items():
+            values[place] = torch.from_numpy(shipped[name].astype(np.float32))
         self.load_state_dict(values)
 
     def shipped(self) -> dict[str, NDArray[np.generic]]:
@@ -81,23 +103,12 @@ class MaskModel(nn.Module):
         """
         shipped: dict[str, NDArray[np.generic]] = {}
         values = {name: value.detach().numpy() for name, value in self.state_dict().items()}
-        matrices = {"entry": values["entry.weight"], "out": values["out.weight"]}
-        vectors = {
-            "entry_bias": values["entry.bias"],
-            "out_bias": values["out.bias"],
-            "loudness_slope": values["loudness_slope"],
-        }
-        for layer in range(len(self.memories)):
-            matrices[f"from_input_{layer}"] = values[f"memories.{layer}.weight_ih_l0"]
-            matrices[f"from_state_{layer}"] = values[f"memories.{layer}.weight_hh_l0"]
-            vectors[f"input_bias_{layer}"] = values[f"memories.{layer}.bias_ih_l0"]
-            vectors[f"state_bias_{layer}"] = values[f"memories.{layer}.bias_hh_l0"]
-        for name, weights in matrices.items():
-            columns = weights.T
+        for name, place in _MATRICES.items():
+            columns = values[place].T
             scale = (np.abs(columns).max(axis=0) / 127.0 + 1e-12).astype(np.float16)
             steps = np.round(columns / scale.astype(np.float32))
             shipped[name] = steps.clip(-127, 127).astype(np.int8)
             shipped[f"{name}.scale"] = scale
-        for name, weights in vectors.items():
-            shipped[name] = weights.astype(np.float16)
+        for name, place in _VECTORS.items():
+            shipped[name] = values[place].astype(np.float16)
         return shipped

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples, pick
-from audiokit.training.noises import any_noise, fill, rms
+from audiokit.training.noises import any_noise, coming_and_going, fill, rms
 from audiokit.training.recorded import as_recorded, band_limited, coded, other_speed
 
 __all__ = ["Mixture", "make_mixture"]
@@ -27,7 +27,12 @@ class Mixture:
 
 
 def make_mixture(
-    rng: np.random.Generator, corpus: Corpus, n_samples: int, *, marks: float = 1.0
+    rng: np.random.Generator,
+    corpus: Corpus,
+    n_samples: int,
+    *,
+    marks: float = 1.0,
+    swells: float = 0.0,
 ) -> Mixture:
     """Return an example: talker, pauses, room, noise, level, band and codec at random.
 
@@ -36,11 +41,14 @@ def make_mixture(
         corpus: Where speech and noise come from.
         n_samples: Length.
         marks: How often rooms, bands and codecs leave their marks (see `as_recorded`), above 0.
+        swells: How often noise comes and goes (see `coming_and_going`).
     """
     talk = _talk(rng, _voices(rng, corpus), n_samples)
     clean = as_recorded(rng, talk, colour_db=5.0, often=marks)
     noise = any_noise(rng, corpus, n_samples)
     noise = as_recorded(rng, noise, colour_db=6.0, often=marks)
+    if swells and rng.random() < swells:
+        noise = noise * coming_and_going(rng, n_samples)
     snr_db = _snr_db(rng)
     noise = noise * np.float32(_active_rms(clean) / rms(noise) * 10.0 ** (-snr_db / 20.0))
     kind = rng.random()

@@ -7,7 +7,7 @@ import numpy as np
 from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples, pick
 from audiokit.training.recorded import FASTEST, other_speed
 
-__all__ = ["any_noise", "fill", "rms"]
+__all__ = ["any_noise", "coming_and_going", "fill", "rms"]
 
 _RECORDED, _VOICES = 0.58, 0.12
 
@@ -19,6 +19,24 @@ def any_noise(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Sampl
         other = _one_noise(rng, corpus, n_samples)
         noise = noise / rms(noise) + other / rms(other) * 10.0 ** rng.uniform(-0.6, 0.6)
     return noise.astype(np.float32)
+
+
+def coming_and_going(rng: np.random.Generator, n_samples: int) -> Samples:
+    """Return gains of a noise that passes by, or that somebody switches on, off and on."""
+    if rng.random() < 0.6:
+        knots_per_s = rng.uniform(0.3, 2.0)
+        return _swell(rng, n_samples, knots_per_s=knots_per_s, depth_db=30.0)
+    n_changes = 1 + int(rng.uniform(0.2, 1.5) * n_samples / SAMPLE_RATE)
+    changes = np.sort(rng.integers(0, n_samples, n_changes))
+    level_db = rng.uniform(-30.0, 0.0, n_changes + 1)
+    level_db[rng.random(n_changes + 1) < 0.2] = -90.0
+    # Switched within 10 ms, or within half a second.
+    ramp = np.ones(int(10.0 ** rng.uniform(-2.0, -0.3) * SAMPLE_RATE))
+    steps = np.repeat(level_db, np.diff([0, *changes, n_samples + len(ramp) - 1]))
+    smooth_db = np.convolve(steps, ramp / len(ramp), mode="valid")
+    # Something is always heard: the noise is brought to a level afterwards.
+    gains: Samples = 10.0 ** (smooth_db / 20.0) + 1e-6
+    return gains
 
 
 def _babble(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Samples:

@@ -7,8 +7,14 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from audiokit.denoise.bands import N_POINTS, bins_to_points, points_to_bins
-from audiokit.denoise.mask_network import MaskNetwork, mask_weights
+from audiokit.denoise.bands import (
+    N_GROUPS,
+    N_POINTS,
+    bins_to_points,
+    neighbourhoods,
+    points_to_bins,
+)
+from audiokit.denoise.mask_network import MaskNetwork
 from audiokit.denoise.point_levels import N_FEATURES, PointLevels
 
 BIN_HZ = 31.25
@@ -95,32 +101,30 @@ def test_the_weights_that_ship_take_at_most_100_kb():
         assert path.stat().st_size <= 100_000
 
 
-def test_numpy_computes_what_torch_trained():
+def test_every_point_is_in_one_group_and_both_sides_of_it_are_heard():
+    index = neighbourhoods()
+    assert index.shape == (N_GROUPS, 32)
+    loudness, contrast = index[:, :16], index[:, 16:]
+    np.testing.assert_array_equal(loudness[:, 4:12].ravel(), np.arange(N_POINTS))
+    np.testing.assert_array_equal(contrast[1:-1], loudness[1:-1] + N_POINTS)
+    assert set(index[0, :4]) | set(index[-1, -4:]) == {N_FEATURES}
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_numpy_computes_what_torch_trained(channels):
     torch = pytest.importorskip("torch", reason="needs the extra training")
-    power = powers(80)
-    features = PointLevels(1, 257, bin_hz=BIN_HZ).hear(power, heard(power))
-    weights = mask_weights()
-    hidden = torch.relu(torch.from_numpy(features @ weights.entry + weights.entry_bias))
-    width = weights.entry.shape[1]
-    assert features.shape[-1] == N_FEATURES
-    for memory in weights.memories:
-        unit = torch.nn.GRU(width, width)
-        with torch.no_grad():
-            # What the package keeps halved is made whole again.
-            from_input, input_bias = memory.from_input.copy(), memory.input_bias.copy()
-            from_state = memory.from_state.copy()
-            from_input[:, : 2 * width] *= 2
-            input_bias[: 2 * width] *= 2
-            from_state *= 2
-            unit.weight_ih_l0.copy_(torch.from_numpy(from_input.T))
-            unit.bias_ih_l0.copy_(torch.from_numpy(input_bias))
-            unit.weight_hh_l0.copy_(torch.from_numpy(from_state[:-1].T))
-            unit.bias_hh_l0.copy_(torch.from_numpy(from_state[-1]))
-            hidden = hidden + unit(hidden)[0]
-    said = hidden.numpy() @ weights.out + weights.out_bias
-    contrast, loudness = features[..., N_POINTS:], features[..., :N_POINTS]
-    logits = said[..., :N_POINTS] + said[..., N_POINTS:] * contrast
-    logits += weights.loudness_slope * loudness
+    from audiokit.training.mask_model import MaskModel
+
+    beside = resources.files("audiokit.denoise") / "mask_network.npz"
+    with resources.as_file(beside) as path, np.load(path) as file:
+        shipped = dict(file)
+    model = MaskModel(len(shipped["from_state"]), len(shipped["from_near_state"]))
+    model.begin_with(shipped)
+    power = powers(80, channels)
+    features = PointLevels(channels, 257, bin_hz=BIN_HZ).hear(power, heard(power))
+    assert not features[..., N_FEATURES:].any()
+    with torch.no_grad():
+        logits = model(torch.from_numpy(features[..., :N_FEATURES].copy())).numpy()
     expected = (1.0 / (1.0 + np.exp(-logits))) @ points_to_bins(257, BIN_HZ)
-    gains = MaskNetwork(1, 257, bin_hz=BIN_HZ).gains(power, heard(power))
+    gains = MaskNetwork(channels, 257, bin_hz=BIN_HZ).gains(power, heard(power))
     np.testing.assert_allclose(gains, expected, atol=2e-5)

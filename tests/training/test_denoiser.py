@@ -48,7 +48,8 @@ def data(tmp_path):
 def train(data, out, *more):
     main([
         str(data), "--out", str(out), "--n-examples", "24", "--n-steps", "12", "--batch", "8",
-        "--width", "8", "--seed", "3", *more,
+        "--width", "8", "--near-width", "4", "--seed", "3", "--seconds", "1.5",
+        "--swells", "0.5", *more,
     ])  # fmt: skip
     return json.loads(out.with_suffix(".json").read_text())
 

@@ -15,6 +15,7 @@ from audiokit.denoise.bands import (
     points_to_bins,
 )
 from audiokit.denoise.mask_network import MaskNetwork
+from audiokit.denoise.noise_floor import KnownNoise
 from audiokit.denoise.point_levels import N_FEATURES, PointLevels
 
 BIN_HZ = 31.25
@@ -128,3 +129,20 @@ def test_numpy_computes_what_torch_trained(channels):
     expected = (1.0 / (1.0 + np.exp(-logits))) @ points_to_bins(257, BIN_HZ)
     gains = MaskNetwork(channels, 257, bin_hz=BIN_HZ).gains(power, heard(power))
     np.testing.assert_allclose(gains, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("is_steady", [True, False])
+def test_a_noise_that_was_told_is_where_floors_begin_and_stay_if_it_is_steady(is_steady):
+    told = np.full(257, 1e-4, np.float32)
+    levels = PointLevels(1, 257, bin_hz=BIN_HZ, known=KnownNoise(told, is_steady))
+    # 20 dB below what was told.
+    power = np.full((400, 1, 257), 1e-6, np.float32)
+    contrast = levels.hear(power, heard(power))[:, 0, N_POINTS + 1 : N_FEATURES - 1]
+    in_db = contrast * 5.0 * 10.0 / np.log(10.0)
+    # A floor lies 5 dB below the mean of its noise.
+    first_db, last_db = (-15.0, -15.0) if is_steady else (-15.0 * 11.0 / 12.0, 0.0)
+    np.testing.assert_allclose(in_db[0], first_db, atol=0.05)
+    np.testing.assert_allclose(in_db[-1], last_db, atol=0.05)
+    levels.reset()
+    again = levels.hear(power, heard(power))[:, 0, N_POINTS + 1 : N_FEATURES - 1]
+    np.testing.assert_array_equal(again, contrast)

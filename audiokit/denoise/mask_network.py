@@ -13,12 +13,12 @@ from audiokit.denoise.bands import N_GROUPS, N_POINTS, neighbourhoods, points_to
 from audiokit.denoise.noise_floor import KnownNoise, Powers
 from audiokit.denoise.point_levels import N_FEATURES, PointLevels
 
-__all__ = ["MaskNetwork", "mask_weights"]
+__all__ = ["MaskNetwork"]
 
 Weights = NDArray[np.float32]
 _ZERO, _ONE, _HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
 # Bins above what the network hears go by what it says of the octave below: four groups.
-_SIBILANT = slice(N_GROUPS - 4, N_GROUPS)
+_N_SIBILANT = 4
 
 
 class MaskWeights(NamedTuple):
@@ -60,9 +60,9 @@ class MaskNetwork:
     spectrum, a voice's harmonics, that no narrow layer could carry.
     Above 8 kHz, where it was not trained, the mask is the mean of that from 4 to 8 kHz.
 
-    Live and offline are the same: layers take all frames of a block at once, the loop over
-    frames does only what feeds back, and every product has the shape of one frame, so the
-    bits do not depend on the cutting.
+    Live and offline are the same: layers take all frames of a block at once, units one by
+    one, and every product has the shape of one frame, so the bits do not depend on the
+    cutting.
 
     Args:
         channels: Number of channels, each by itself.
@@ -80,9 +80,9 @@ class MaskNetwork:
     def __init__(
         self, channels: int, n_bins: int, *, bin_hz: float, known: KnownNoise | None = None
     ) -> None:
-        self._weights = weights = mask_weights()
+        self._weights = weights = _mask_weights()
         self._levels = PointLevels(channels, n_bins, bin_hz=bin_hz, known=known)
-        # The other half of the logistic function's (1 + tanh) / 2.
+        # Half, as `_speak` gives twice the mask.
         self._to_bins = _HALF * _side_by_side(points_to_bins(n_bins, bin_hz).T, 1).T
         self._n_bins = n_bins
         self._whole = _Unit(weights.whole, channels)
@@ -116,15 +116,16 @@ class MaskNetwork:
         said_near = self._listen_near(features, said[..., : self._n_told])
         said_near += said[..., self._n_told :]
         points = self._speak(features, said_near)
-        known: Powers = np.matmul(points.reshape(*said.shape[:-1], N_POINTS), self._to_bins)
-        n_known = known.shape[-1]
-        if n_known == self._n_bins:
-            return known
+        up_to_top: Powers = np.matmul(points.reshape(*said.shape[:-1], N_POINTS), self._to_bins)
+        n_heard = up_to_top.shape[-1]
+        if n_heard == self._n_bins:
+            return up_to_top
         gains = np.empty((*said.shape[:-1], self._n_bins), np.float32)
-        gains[..., :n_known] = known
-        sibilance = np.add.reduce(points[..., _SIBILANT], axis=(-2, -1))
-        sibilance *= _HALF / np.float32(N_POINTS // N_GROUPS * 4)
-        gains[..., n_known:] = sibilance[..., np.newaxis]
+        gains[..., :n_heard] = up_to_top
+        sibilants = points[..., -_N_SIBILANT:]
+        sibilance = np.add.reduce(sibilants, axis=(-2, -1))
+        sibilance *= _HALF / np.float32(sibilants.shape[-2] * _N_SIBILANT)
+        gains[..., n_heard:] = sibilance[..., np.newaxis]
         return gains
 
     def _listen_near(self, features: Powers, told: Powers) -> Powers:
@@ -170,7 +171,7 @@ class _Unit:
         self._weights = weights
         self._width = width = len(weights) // 4
         # What all is computed from: the states, a 1 for the bias, and the inputs.
-        self._known = np.zeros((weights.shape[1], columns), np.float32)
+        self._operand = np.zeros((weights.shape[1], columns), np.float32)
         self._values = np.empty((4 * width, columns), np.float32)
         # Whole arrays: a scalar costs a conversion on every call.
         self._one = np.ones((2 * width, columns), np.float32)
@@ -178,8 +179,8 @@ class _Unit:
         self.reset()
 
     def reset(self) -> None:
-        self._known[: self._width] = 0.0
-        self._known[self._width] = 1.0
+        self._operand[: self._width] = 0.0
+        self._operand[self._width] = 1.0
 
     def follow(self, inputs: Powers) -> Powers:
         """Return the states after each of the next frames, ``(frames, width, columns)``.
@@ -187,11 +188,11 @@ class _Unit:
         Args:
             inputs: ``(frames, inputs, columns)``.
         """
-        weights, known, values, one, half = (
-            self._weights, self._known, self._values, self._one, self._half,
+        weights, operand, values, one, half = (
+            self._weights, self._operand, self._values, self._one, self._half,
         )  # fmt: skip
         width = self._width
-        held, heard = known[:width], known[width + 1 :]
+        held, heard = operand[:width], operand[width + 1 :]
         gates, recalled, fresh = (
             values[: 2 * width],
             values[2 * width : 3 * width],
@@ -204,7 +205,7 @@ class _Unit:
         dot, add, subtract, multiply, tanh = np.dot, np.add, np.subtract, np.multiply, np.tanh
         for given, state in zip(inputs, states, strict=True):
             heard[:] = given
-            dot(weights, known, values)
+            dot(weights, operand, values)
             tanh(gates, gates)
             # Weights are halved where it makes up for the missing half of (1 + tanh) / 2.
             add(gates, one, gates)
@@ -220,7 +221,7 @@ class _Unit:
 
 
 @lru_cache(maxsize=1)
-def mask_weights() -> MaskWeights:
+def _mask_weights() -> MaskWeights:
     """Return what the network has learnt, from the file beside this module.
 
     Matrices lie in 8 bits, with one scale for each column.

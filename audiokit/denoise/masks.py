@@ -97,7 +97,7 @@ class Mask(Protocol):
         """Return the gain of the next frames, and the power of the noise in them.
 
         Args:
-            heard: The frames; the power is written into by the last of several masks at most.
+            heard: The frames, whose power may be written into.
             lowest: Called once for these frames.
 
         Returns:

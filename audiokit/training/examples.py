@@ -20,7 +20,7 @@ __all__ = ["Example", "ExamplePool", "PoolPlan", "make_example", "make_pool"]
 # Goes up with every change of what an example holds: those kept on disk are made anew.
 _VERSION = 3
 _WINDOW_SAMPLES, _HOP_SAMPLES = 512, 256
-_FRAMES_PER_S = 62.5
+_FRAMES_PER_S = SAMPLE_RATE / _HOP_SAMPLES
 # Powers lie on a scale where the clean speech has 1; this is far below what is heard.
 _LEAST_POWER = 1e-8
 Half = NDArray[np.float16]

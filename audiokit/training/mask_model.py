@@ -49,8 +49,8 @@ class MaskModel(nn.Module):
 
     def __init__(self, width: int, near_width: int) -> None:
         super().__init__()
-        self._near = torch.from_numpy(neighbourhoods())
-        n_near = self._near.shape[1]
+        self._neighbourhoods = torch.from_numpy(neighbourhoods())
+        n_near = self._neighbourhoods.shape[1]
         self.entry = nn.Linear(N_FEATURES, width)
         self.memory = nn.GRU(width, width)
         self.context = nn.Linear(width, N_GROUPS * _TOLD)
@@ -72,7 +72,7 @@ class MaskModel(nn.Module):
         hidden = torch.relu(self.entry(features))
         hidden = hidden + self.memory(hidden)[0]
         told = self.context(hidden).view(*shape, N_GROUPS, _TOLD)
-        heard = nn.functional.pad(features, (0, 1))[..., self._near]
+        heard = nn.functional.pad(features, (0, 1))[..., self._neighbourhoods]
         near = torch.cat([heard, told], -1).flatten(1, 2)
         said_near = self.near_out(self.near(near)[0]).view(*shape, -1)
         said = (self.out(hidden) + said_near).view(*shape, N_GROUPS, 2, -1)

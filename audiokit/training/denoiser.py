@@ -63,14 +63,14 @@ class TrainSettings:
     """
 
     n_examples: int = 20000
-    n_steps: int = 11000
+    n_steps: int = 5000
     batch: int = 32
     rate: float = 3e-3
     width: int = 64
-    near_width: int = 32
+    near_width: int = 40
     lost_speech: float = 2.0
     error_weight: float = 0.06
-    envelope_weight: float = 0.15
+    envelope_weight: float = 0.3
     seed: int = 1
     marks: float = 1.0
     seconds: float = 3.0

@@ -192,7 +192,8 @@ class Denoiser(Processor):
         gain_db = self._sum_log_gain / n_bins * (20.0 / math.log(10.0))
         noise = self._sum_noise / n_bins / _WHITE
         return {
-            "mean_reduction_db": round(-gain_db, 2),
+            # Gains are 0 dB at most; the absolute value has no negative zero.
+            "mean_reduction_db": round(abs(gain_db), 2),
             "noise_floor_dbfs": round(power_to_db(noise), 2),
         }
 
@@ -204,7 +205,7 @@ class Denoiser(Processor):
         lowest = partial(self._lowest_log_gain, self._speech_level(heard.in_band))
         gain, noise = self._mask.log_gain(heard, lowest)
         gain *= self._strength
-        self._note(heard.is_sound, np.add.reduce(gain, axis=-1), noise)
+        self._note(heard.is_heard, np.add.reduce(gain, axis=-1), noise)
         spectra *= np.exp(gain, out=gain)
         return spectra
 
@@ -239,12 +240,12 @@ class Denoiser(Processor):
 
     def _note(
         self,
-        is_sound: NDArray[np.bool_],
+        is_heard: NDArray[np.bool_],
         log_gain: NDArray[np.float32],
         noise: NDArray[np.float32],
     ) -> None:
         # One by one in order, so that sums do not depend on the cutting.
-        frames = (array.ravel().tolist() for array in (is_sound, log_gain, noise))
+        frames = (array.ravel().tolist() for array in (is_heard, log_gain, noise))
         for sounds, of_gain, of_noise in zip(*frames, strict=True):
             if sounds:
                 self._n_heard += 1

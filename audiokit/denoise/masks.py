@@ -78,13 +78,13 @@ class Heard(NamedTuple):
         power: Squared magnitudes, ``(frames, channels, bins)``, C-contiguous.
         level: Power of whole frames, ``(frames, channels)``.
         in_band: The same of a voice's band.
-        is_sound: False where a frame is silence, ``(frames, channels)``.
+        is_heard: False where a frame is silence, ``(frames, channels)``.
     """
 
     power: Powers
     level: NDArray[np.float32]
     in_band: Levels
-    is_sound: NDArray[np.bool_]
+    is_heard: NDArray[np.bool_]
 
 
 class Mask(Protocol):
@@ -138,7 +138,7 @@ class StatisticalMask:
 
     def log_gain(self, heard: Heard, lowest: LowestGain) -> tuple[Powers, NDArray[np.float32]]:
         """Return the gain of the next frames, and the power of the noise in them."""
-        noise = self._noise.track(heard.power, heard.is_sound)
+        noise = self._noise.track(heard.power, heard.is_heard)
         whole, in_band = self._grid.powers_of(noise)
         least = np.array(lowest(in_band.tolist()), np.float32)
         gain = self._gain.log_gain(heard.power, noise, least[..., np.newaxis])
@@ -169,7 +169,7 @@ class TrainedMask:
 
     def log_gain(self, heard: Heard, lowest: LowestGain) -> tuple[Powers, NDArray[np.float32]]:
         """Return the gain of the next frames, and the power of the noise in them."""
-        gain = self._network.gains(heard.power, heard.is_sound)
+        gain = self._network.gains(heard.power, heard.is_heard)
         removed = heard.level - np.add.reduce(gain * heard.power, axis=-1)
         np.maximum(gain, _LEAST_GAIN, out=gain)
         np.log(gain, out=gain)
@@ -180,10 +180,10 @@ class TrainedMask:
     def _level_in_pauses(self, heard: Heard) -> Levels:
         """Return the power that falls quickly with the stream's and rises slowly."""
         levels = []
-        for powers, is_sound in zip(heard.in_band, heard.is_sound.tolist(), strict=True):
+        for powers, is_heard in zip(heard.in_band, heard.is_heard.tolist(), strict=True):
             self._noise = [
                 self._next(last, power) if sounds else last
-                for last, power, sounds in zip(self._noise, powers, is_sound, strict=True)
+                for last, power, sounds in zip(self._noise, powers, is_heard, strict=True)
             ]
             levels.append([noise or self._grid.silence for noise in self._noise])
         return levels

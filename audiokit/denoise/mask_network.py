@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib import resources
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +11,8 @@ from numpy.typing import NDArray
 from audiokit.denoise.bands import N_GROUPS, N_POINTS, neighbourhoods, points_to_bins
 from audiokit.denoise.noise_floor import KnownNoise, Powers
 from audiokit.denoise.point_levels import N_FEATURES, PointLevels
+from audiokit.dsp.gru import GatedUnits, unit_weights
+from audiokit.dsp.weights import load_weights
 
 __all__ = ["MaskNetwork"]
 
@@ -29,7 +30,7 @@ class MaskWeights(NamedTuple):
     Args:
         entry: From features to the first layer, ``(features, width)``.
         entry_bias: ``(width,)``.
-        whole: The unit that hears the whole spectrum (`_unit_weights`).
+        whole: The unit that hears the whole spectrum (`unit_weights`).
         out: From the whole spectrum to what each group is told, and to an offset and a slope
             for each point, ``(width, (told + 2 * points of a group) * N_GROUPS)``.
         out_bias: One for each column of `out`.
@@ -85,8 +86,8 @@ class MaskNetwork:
         # Half, as `_speak` gives twice the mask.
         self._to_bins = _HALF * _side_by_side(points_to_bins(n_bins, bin_hz).T, 1).T
         self._n_bins = n_bins
-        self._whole = _Unit(weights.whole, channels)
-        self._near = _Unit(weights.near, channels * N_GROUPS)
+        self._whole = GatedUnits(weights.whole, channels)
+        self._near = GatedUnits(weights.near, channels * N_GROUPS)
         self._neighbourhoods = neighbourhoods().T
         self._n_told = weights.out.shape[1] - 2 * N_POINTS
 
@@ -159,105 +160,33 @@ class MaskNetwork:
         return mask
 
 
-class _Unit:
-    """Gated recurrent units of the same weights, one in each column.
-
-    Args:
-        weights: See `_unit_weights`.
-        columns: How many.
-    """
-
-    def __init__(self, weights: Weights, columns: int) -> None:
-        self._weights = weights
-        self._width = width = len(weights) // 4
-        # What all is computed from: the states, a 1 for the bias, and the inputs.
-        self._operand = np.zeros((weights.shape[1], columns), np.float32)
-        self._values = np.empty((4 * width, columns), np.float32)
-        # Whole arrays: a scalar costs a conversion on every call.
-        self._one = np.ones((2 * width, columns), np.float32)
-        self._half = np.full((width, columns), _HALF)
-        self.reset()
-
-    def reset(self) -> None:
-        self._operand[: self._width] = 0.0
-        self._operand[self._width] = 1.0
-
-    def follow(self, inputs: Powers) -> Powers:
-        """Return the states after each of the next frames, ``(frames, width, columns)``.
-
-        Args:
-            inputs: ``(frames, inputs, columns)``.
-        """
-        weights, operand, values, one, half = (
-            self._weights, self._operand, self._values, self._one, self._half,
-        )  # fmt: skip
-        width = self._width
-        held, heard = operand[:width], operand[width + 1 :]
-        gates, recalled, fresh = (
-            values[: 2 * width],
-            values[2 * width : 3 * width],
-            values[3 * width :],
-        )
-        reset, update = gates[:width], gates[width:]
-        states = np.empty((len(inputs), *held.shape), np.float32)
-        # What can be is looked up ahead of the loop: in it, that would cost as much as
-        # the arithmetic.
-        dot, add, subtract, multiply, tanh = np.dot, np.add, np.subtract, np.multiply, np.tanh
-        for given, state in zip(inputs, states, strict=True):
-            heard[:] = given
-            dot(weights, operand, values)
-            tanh(gates, gates)
-            # Weights are halved where it makes up for the missing half of (1 + tanh) / 2.
-            add(gates, one, gates)
-            multiply(recalled, reset, recalled)
-            add(fresh, recalled, fresh)
-            tanh(fresh, fresh)
-            change = subtract(held, fresh, recalled)
-            multiply(change, update, change)
-            multiply(change, half, change)
-            add(fresh, change, held)
-            state[:] = held
-        return states
-
-
 @lru_cache(maxsize=1)
 def _mask_weights() -> MaskWeights:
     """Return what the network has learnt, from the file beside this module.
 
     Matrices lie in 8 bits, with one scale for each column.
     """
-    beside = resources.files("audiokit.denoise") / "mask_network.npz"
-    with resources.as_file(beside) as path, np.load(path) as file:
-        stored = {name: file[name] for name in file.files}
-
-    def matrix(name: str) -> Weights:
-        scaled: Weights = stored[name] * stored[f"{name}.scale"].astype(np.float32)
-        return scaled
-
-    def vector(name: str) -> Weights:
-        weights: Weights = stored[name].astype(np.float32)
-        return weights
-
+    stored = load_weights("audiokit.denoise", "mask_network.npz")
     # What is said of points goes into logistic functions: (1 + tanh(x / 2)) / 2.
     return MaskWeights(
-        entry=matrix("entry"),
-        entry_bias=vector("entry_bias"),
-        whole=_unit_weights(
-            matrix("from_input"),
-            vector("input_bias"),
-            matrix("from_state"),
-            vector("state_bias"),
+        entry=stored["entry"],
+        entry_bias=stored["entry_bias"],
+        whole=unit_weights(
+            stored["from_input"],
+            stored["input_bias"],
+            stored["from_state"],
+            stored["state_bias"],
         ),
-        out=_told_and_said(matrix("context"), matrix("out")),
-        out_bias=_told_and_said(vector("context_bias"), vector("out_bias")),
-        near=_unit_weights(
-            matrix("from_near"),
-            vector("near_bias"),
-            matrix("from_near_state"),
-            vector("near_state_bias"),
+        out=_told_and_said(stored["context"], stored["out"]),
+        out_bias=_told_and_said(stored["context_bias"], stored["out_bias"]),
+        near=unit_weights(
+            stored["from_near"],
+            stored["near_bias"],
+            stored["from_near_state"],
+            stored["near_state_bias"],
         ),
-        near_out=_HALF * np.ascontiguousarray(matrix("near_out").T),
-        loudness_slope=_HALF * _side_by_side(vector("loudness_slope"), 1).reshape(-1, N_GROUPS),
+        near_out=_HALF * np.ascontiguousarray(stored["near_out"].T),
+        loudness_slope=_HALF * _side_by_side(stored["loudness_slope"], 1).reshape(-1, N_GROUPS),
     )
 
 
@@ -275,25 +204,3 @@ def _side_by_side(columns: Weights, n_kinds: int) -> Weights:
     *rest, n_columns = columns.shape
     grouped = columns.reshape(*rest, N_GROUPS, n_kinds, -1)
     return np.ascontiguousarray(np.moveaxis(grouped, -3, -1)).reshape(*rest, n_columns)
-
-
-def _unit_weights(
-    from_input: Weights, input_bias: Weights, from_state: Weights, state_bias: Weights
-) -> Weights:
-    """Return all that a gated recurrent unit has learnt, as one product likes it.
-
-    Returns:
-        ``(4 width, width + 1 + inputs)``: from states, 1 and inputs to the two gates (reset
-        and update), to what is recalled and to what is fresh.
-    """
-    width = len(from_state)
-    from_state, from_input = from_state.T, from_input.T
-    gates, fresh = slice(2 * width), slice(2 * width, None)
-    # Gates: logistic(x) = (1 + tanh(x / 2)) / 2. What is recalled meets (1 + tanh) / 2.
-    of_gates = [from_state[gates], (state_bias + input_bias)[gates, np.newaxis], from_input[gates]]
-    recalled = [from_state[fresh], state_bias[fresh, np.newaxis], np.zeros_like(from_input[fresh])]
-    of_fresh = [np.zeros_like(from_state[fresh]), input_bias[fresh, np.newaxis], from_input[fresh]]
-    weights = np.block([of_gates, recalled, of_fresh])
-    weights[: 3 * width] *= _HALF
-    # Column by column: the order that products with few columns read fastest.
-    return np.asfortranarray(weights, np.float32)

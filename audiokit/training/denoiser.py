@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import logging
-import math
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,8 @@ from audiokit.ranges import check_range
 from audiokit.training.corpus import load_corpus
 from audiokit.training.examples import ExamplePool, PoolPlan, make_pool
 from audiokit.training.mask_model import MaskModel
+from audiokit.training.runs import add_setting_flags, rate_share, save_run
+from audiokit.training.shipping import weights_digest
 
 __all__ = ["TrainSettings", "main", "mask_loss", "train_denoiser"]
 
@@ -206,14 +206,6 @@ def train_denoiser(
     return {"weights": weights, "record": [*before, record]}
 
 
-def weights_digest(weights: Mapping[str, np.ndarray[Any, Any]]) -> str:
-    """Return a hash of all weights, whatever file they lie in."""
-    digest = hashlib.sha256()
-    for name in sorted(weights):
-        digest.update(name.encode() + weights[name].tobytes())
-    return digest.hexdigest()
-
-
 def _tensors(pool: ExamplePool, indices: np.ndarray[Any, Any]) -> list[Tensor]:
     return [torch.from_numpy(part) for part in pool.batch(indices)]
 
@@ -227,7 +219,7 @@ def _descend(
     losses = []
     for step in range(settings.n_steps):
         for group in optimizer.param_groups:
-            group["lr"] = settings.rate * _schedule(step, settings.n_steps)
+            group["lr"] = settings.rate * rate_share(step, settings.n_steps)
         chosen = np.sort(rng.choice(pool.n_examples, settings.batch, replace=False))
         features, *parts = _tensors(pool, chosen)
         loss = mask_loss(model(features), parts, settings)
@@ -243,11 +235,6 @@ def _descend(
     return losses
 
 
-def _schedule(step: int, n_steps: int) -> float:
-    """Return the share of the highest rate: a short rise, then half a cosine."""
-    return min(1.0, (step + 1) / 100) * (0.5 * (1.0 + math.cos(math.pi * step / n_steps)) + 0.01)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train from the command line; write the weights and the record of the run."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -256,9 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--scratch", type=Path, help="keep examples here for other runs")
     parser.add_argument("--start", type=Path, help="go on from these weights")
     parser.add_argument("--workers", type=int, default=1)
-    for field in fields(TrainSettings):
-        flag = f"--{field.name.replace('_', '-')}"
-        parser.add_argument(flag, type=type(field.default), default=field.default)
+    add_setting_flags(parser, TrainSettings)
     given = vars(parser.parse_args(arguments))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     data, out, start = given.pop("data"), given.pop("out"), given.pop("start")
@@ -268,8 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         run = train_denoiser(
             data, TrainSettings(**given), scratch=scratch, start=start, workers=workers
         )
-    np.savez(out, **run["weights"])
-    out.with_suffix(".json").write_text(json.dumps(run["record"], indent=1) + "\n")
+    save_run(out, run)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from audiokit.denoise.bands import N_GROUPS, N_POINTS, neighbourhoods
 from audiokit.denoise.point_levels import N_FEATURES
+from audiokit.training.shipping import read_shipped, ship_weights
 
 __all__ = ["MaskModel"]
 
@@ -87,28 +88,10 @@ class MaskModel(nn.Module):
         Args:
             shipped: As `shipped` gives them, of a network of the same shape.
         """
-        values = {}
-        for name, place in _MATRICES.items():
-            columns = shipped[name] * shipped[f"{name}.scale"].astype(np.float32)
-            values[place] = torch.from_numpy(np.ascontiguousarray(columns.T))
-        for name, place in _VECTORS.items():
-            values[place] = torch.from_numpy(shipped[name].astype(np.float32))
-        self.load_state_dict(values)
+        values = read_shipped(shipped, matrices=_MATRICES, vectors=_VECTORS)
+        self.load_state_dict({name: torch.from_numpy(value) for name, value in values.items()})
 
     def shipped(self) -> dict[str, NDArray[np.generic]]:
-        """Return the weights as the package ships them: matrices in 8 bits.
-
-        Every column, all that one value of the next layer is made of, has a scale of its
-        own; everything else is in half precision.
-        """
-        shipped: dict[str, NDArray[np.generic]] = {}
+        """Return the weights as the package ships them (see `ship_weights`)."""
         values = {name: value.detach().numpy() for name, value in self.state_dict().items()}
-        for name, place in _MATRICES.items():
-            columns = values[place].T
-            scale = (np.abs(columns).max(axis=0) / 127.0 + 1e-12).astype(np.float16)
-            steps = np.round(columns / scale.astype(np.float32))
-            shipped[name] = steps.clip(-127, 127).astype(np.int8)
-            shipped[f"{name}.scale"] = scale
-        for name, place in _VECTORS.items():
-            shipped[name] = values[place].astype(np.float16)
-        return shipped
+        return ship_weights(values, matrices=_MATRICES, vectors=_VECTORS)

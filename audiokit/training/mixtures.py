@@ -10,7 +10,7 @@ from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples, pick
 from audiokit.training.noises import any_noise, coming_and_going, fill, rms
 from audiokit.training.recorded import as_recorded, band_limited, coded, other_speed
 
-__all__ = ["Mixture", "make_mixture"]
+__all__ = ["Mixture", "make_mixture", "snr_db", "through_channel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ def make_mixture(
     noise = as_recorded(rng, noise, colour_db=6.0, often=marks)
     if swells and rng.random() < swells:
         noise = noise * coming_and_going(rng, n_samples)
-    snr_db = _snr_db(rng)
-    noise = noise * np.float32(_active_rms(clean) / rms(noise) * 10.0 ** (-snr_db / 20.0))
+    loudness = _active_rms(clean) / rms(noise) * 10.0 ** (-snr_db(rng) / 20.0)
+    noise = noise * np.float32(loudness)
     kind = rng.random()
     if kind < 0.03:
         clean = np.zeros_like(clean)
@@ -62,7 +62,7 @@ def make_mixture(
         noisy, clean = (band_limited(signal, bandwidth_hz) for signal in (noisy, clean))
     level = 10.0 ** (rng.uniform(-45.0, -8.0) / 20.0) / max(rms(noisy), 1e-6)
     noisy, clean = noisy * np.float32(level), clean * np.float32(level)
-    return Mixture(_through_channel(rng, noisy, often=marks), clean)
+    return Mixture(through_channel(rng, noisy, often=marks), clean)
 
 
 def _voices(rng: np.random.Generator, corpus: Corpus) -> tuple[Samples, ...]:
@@ -72,7 +72,7 @@ def _voices(rng: np.random.Generator, corpus: Corpus) -> tuple[Samples, ...]:
     return corpus.keywords if rng.random() < 0.5 else corpus.gated_keywords
 
 
-def _snr_db(rng: np.random.Generator) -> float:
+def snr_db(rng: np.random.Generator) -> float:
     """Return mostly what is hard, sometimes what is nearly clean and must stay."""
     if rng.random() < 0.15:
         return float(rng.uniform(20.0, 45.0))
@@ -91,7 +91,7 @@ def _talk(rng: np.random.Generator, voices: tuple[Samples, ...], n_samples: int)
     return fill(rng, speech, n_samples)
 
 
-def _through_channel(rng: np.random.Generator, signal: Samples, *, often: float) -> Samples:
+def through_channel(rng: np.random.Generator, signal: Samples, *, often: float) -> Samples:
     """Return a signal as a converter or a codec may leave it."""
     kind = rng.random() / often
     if kind < 0.05:

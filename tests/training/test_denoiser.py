@@ -12,8 +12,9 @@ torch = pytest.importorskip("torch", reason="needs the extra training")
 
 from audiokit.errors import FormatError, SettingError  # noqa: E402  after the check
 from audiokit.training.corpus import Corpus, load_corpus  # noqa: E402  likewise
-from audiokit.training.denoiser import main, weights_digest  # noqa: E402  likewise
+from audiokit.training.denoiser import main  # noqa: E402  likewise
 from audiokit.training.examples import PoolPlan, make_pool  # noqa: E402  likewise
+from audiokit.training.shipping import weights_digest  # noqa: E402  likewise
 
 RATE = 16000
 

@@ -1,8 +1,8 @@
-"""Levels in sixteen critical bands, a hundred times a second, at any sample rate.
+"""Levels in twenty critical bands, a hundred times a second, at any sample rate.
 
-The bands end at 3.8 kHz, below what any rate from 8 kHz on can carry, and windows are
-measured in time and not in samples: so a telephone call and a studio recording of the
-same words look alike to what comes after.
+Windows are measured in time and not in samples, and sixteen of the bands lie below what any
+rate from 8 kHz on can carry: so a telephone call and a studio recording of the same words
+look alike to what comes after, but for the bands above.
 """
 
 from __future__ import annotations
@@ -13,24 +13,28 @@ from numpy.typing import NDArray
 
 from audiokit.errors import SettingError
 from audiokit.stage import Block, StreamFormat
+from audiokit.vad.scorer import FRAMES_PER_SECOND, MIN_SAMPLE_RATE
 
-__all__ = ["FRAMES_PER_SECOND", "MIN_SAMPLE_RATE", "N_BANDS", "BandLevels"]
+__all__ = ["ABSENT_DB", "N_BANDS", "N_TELEPHONE_BANDS", "BandLevels"]
 
-FRAMES_PER_SECOND = 100
-MIN_SAMPLE_RATE = 8000
-N_BANDS = 16
-# Zwicker's critical bands 2 to 17, the top one cut where telephone filters begin to fall.
+N_BANDS, N_TELEPHONE_BANDS = 20, 16
+ABSENT_DB = np.float32(-140.0)
+"""Of a band in digital silence, and of one above what the sample rate can carry."""
+# Zwicker's critical bands 2 to 21, the sixteenth cut where telephone filters begin to fall.
 _EDGES_HZ = (
     *(100, 200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480, 1720, 2000, 2320, 2700),
-    *(3150, 3800),
+    *(3150, 3800, 4400, 5300, 6400, 7700),
 )
 _WINDOW_S = 0.032
+_LEAST_MAGNITUDE = 1e-7
 _FRAMES_AT_ONCE = 64  # temporaries of this many frames stay in the cache
-_POWER_FLOOR = 1e-14  # -140 dB, 30 dB below the noise of 16-bit rounding in one band
+_POWER_FLOOR = 1e-14  # `ABSENT_DB`, 30 dB below the noise of 16-bit rounding in one band
+# Where a voice repeats itself: from 70 to 400 Hz, heard in its harmonics up to 2 kHz.
+_HARMONICS_HZ, _PITCH_HZ = 2000.0, (70.0, 400.0)
 
 
 class BandLevels:
-    """Turn a stream into band levels on a 10 ms grid.
+    """Turn a stream into band levels, and how periodic it is, on a 10 ms grid.
 
     Frame ``k`` describes the time from ``k`` to ``k + 1`` hundredths of a second, seen
     through a 32 ms window around its middle. Channels are averaged in power, so that
@@ -55,6 +59,14 @@ class BandLevels:
         window = np.hanning(self._n_window + 1)[:-1]
         bin_hz = fmt.sample_rate / n_fft
         edges = np.ceil(np.array(_EDGES_HZ) / bin_hz - 1e-9).astype(np.intp)
+        edges = edges[edges <= n_fft // 2 + 1]
+        self._n_bands = len(edges) - 1
+        n_harmonic = round(_HARMONICS_HZ / bin_hz)
+        self._harmonics = slice(2 * n_harmonic)
+        # Twice as fine as the bins would have it.
+        self._n_lags = 4 * n_harmonic
+        first, last = (round(self._n_lags * bin_hz / hz) for hz in reversed(_PITCH_HZ))
+        self._lags = slice(first, last + 1)
         # Each bin is two neighbours in memory, real and imaginary.
         self._first, self._last = 2 * int(edges[0]), 2 * int(edges[-1])
         self._starts = 2 * (edges[:-1] - edges[0])
@@ -74,10 +86,12 @@ class BandLevels:
         self._n_samples = 0
 
     def process(self, block: Block) -> NDArray[np.float32]:
-        """Take the next block; return the frames that are complete, in dB.
+        """Take the next block; return the frames that are complete.
 
         Returns:
-            ``(frames, 16)``, dB relative to full-scale white noise; -140 in silence.
+            ``(frames, N_BANDS + 1)``: dB relative to full-scale white noise, `ABSENT_DB` in
+            silence; then the highest value of the autocorrelation (of the root of the
+            spectrum's power) at a lag that voices have, -1 to 1, 0 in silence.
         """
         self._n_samples += len(block)
         return self._advance(block)
@@ -98,30 +112,46 @@ class BandLevels:
         self._n_frames += len(frames)
         keep_from = self._n_frames * self.fmt.sample_rate // FRAMES_PER_SECOND - self._held_at
         self._held, self._held_at = held[keep_from:].copy(), self._held_at + keep_from
-        return self._levels_db(held, starts)
+        return self._describe(held, starts)
 
-    def _levels_db(self, held: Block, starts: NDArray[np.intp]) -> NDArray[np.float32]:
-        power = np.zeros((len(starts), N_BANDS), np.float32)
-        if len(starts):
-            for channel in held.T:
-                windows = sliding_window_view(channel, self._n_window)
-                for at in range(0, len(starts), _FRAMES_AT_ONCE):
-                    part = slice(at, at + _FRAMES_AT_ONCE)
-                    power[part] += self._band_power(windows[starts[part]])
+    def _describe(self, held: Block, starts: NDArray[np.intp]) -> NDArray[np.float32]:
+        described = np.full((len(starts), N_BANDS + 1), ABSENT_DB, np.float32)
+        if not len(starts):
+            return described
+        # A contiguous column of windows for each channel.
+        windows = [sliding_window_view(channel, self._n_window) for channel in held.T]
+        for at in range(0, len(starts), _FRAMES_AT_ONCE):
+            part = slice(at, at + _FRAMES_AT_ONCE)
+            squares = self._squares(windows[0][starts[part]])
+            for others in windows[1:]:
+                squares += self._squares(others[starts[part]])
+            described[part, : self._n_bands] = self._levels_db(squares)
+            described[part, N_BANDS] = self._periodicity(squares[:, self._harmonics])
+        return described
+
+    def _squares(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the squares of real and imaginary parts, side by side."""
+        frames *= self._window
+        # With the default norm, NumPy passes an integer factor and so leaves single
+        # precision: three times slower.
+        spectrum = np.fft.rfft(frames, self._n_fft, norm="ortho").view(np.float32)
+        return np.square(spectrum, out=spectrum)
+
+    def _levels_db(self, squares: NDArray[np.float32]) -> NDArray[np.float32]:
+        power = np.add.reduceat(squares[:, self._first : self._last], self._starts, axis=1)
         power *= self._scale
         power += np.float32(_POWER_FLOOR)
         levels: NDArray[np.float32] = np.log10(power, out=power)
         levels *= np.float32(10.0)
         return levels
 
-    def _band_power(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        frames *= self._window
-        # With the default norm, NumPy passes an integer factor and so leaves single
-        # precision: three times slower.
-        spectrum = np.fft.rfft(frames, self._n_fft, norm="ortho").view(np.float32)
-        squares = np.square(spectrum[:, self._first : self._last])
-        sums: NDArray[np.float32] = np.add.reduceat(squares, self._starts, axis=1)
-        return sums
+    def _periodicity(self, squares: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how high the autocorrelation is at the best lag, of what it is at none."""
+        magnitudes = np.sqrt(squares[:, ::2] + squares[:, 1::2])
+        correlation = np.fft.irfft(magnitudes, self._n_lags, axis=1, norm="ortho")
+        peak: NDArray[np.float32] = np.maximum.reduce(correlation[:, self._lags], axis=1)
+        peak /= np.maximum(correlation[:, 0], np.float32(_LEAST_MAGNITUDE))
+        return peak
 
 
 def _next_smooth(length: int) -> int:

@@ -49,6 +49,11 @@ class Hysteresis:
         self._sum = 0
         self._count = 0
 
+    @property
+    def undecided_from(self) -> int:
+        """The first frame that a later run may hold."""
+        return self._start if self._start >= 0 else self._n_frames
+
     def process(self, probabilities: NDArray[np.float32]) -> list[FrameRun]:
         """Take the next frames, ``(frames,)``; return the runs that are now final."""
         is_speech = self._decide(probabilities)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from audiokit.errors import SettingError
 
-__all__ = ["Segment", "merge_segments", "pad_segments", "total_s"]
+__all__ = ["Segment", "merge_segments", "pad_apart", "pad_segments", "total_s"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Segment:
         end_s: First instant after it; greater than `start_s`.
         label: What it holds.
         confidence: 0 to 1, or None where nobody can say.
+        channel: Which channel it was found in, counted from 0; None for all together.
 
     Raises:
         SettingError: A time or the confidence is out of range.
@@ -29,6 +31,7 @@ class Segment:
     end_s: float
     label: str = "speech"
     confidence: float | None = None
+    channel: int | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.start_s < math.inf:
@@ -37,6 +40,8 @@ class Segment:
             raise SettingError("end_s", self.end_s, f"more than start_s, {self.start_s} s")
         if self.confidence is not None and not 0.0 <= self.confidence <= 1.0:
             raise SettingError("confidence", self.confidence, "0 to 1")
+        if self.channel is not None and self.channel < 0:
+            raise SettingError("channel", self.channel, "0 or more")
 
     @property
     def duration_s(self) -> float:
@@ -90,6 +95,34 @@ def pad_segments(
         )
         for segment in segments
     )
+
+
+def pad_apart(
+    segments: Sequence[Segment], *, pad_s: float, duration_s: float = math.inf
+) -> list[Segment]:
+    """Widen each segment on both sides, but to the middle of a pause at most: none are joined.
+
+    Args:
+        segments: In order of time, without overlap.
+        pad_s: Time added before and after; 0 or more.
+        duration_s: Length of the recording, which no segment leaves.
+
+    Raises:
+        SettingError: `pad_s` is negative.
+    """
+    if pad_s < 0.0:
+        raise SettingError("pad_s", pad_s, "0 s or more")
+    middles = [(a.end_s + b.start_s) / 2.0 for a, b in pairwise(segments)]
+    return [
+        replace(
+            segment,
+            start_s=max(earliest, segment.start_s - pad_s),
+            end_s=min(latest, segment.end_s + pad_s),
+        )
+        for earliest, segment, latest in zip(
+            [0.0, *middles], segments, [*middles, duration_s], strict=False
+        )
+    ]
 
 
 def total_s(segments: Iterable[Segment]) -> float:

@@ -1,0 +1,1 @@
+"""Who speaks when, and where two speak at once."""

@@ -28,7 +28,7 @@ from typing import Any
 
 import audiokit
 from audiokit.errors import SettingError
-from audiokit.registry import FORMATS, KEEPS, STAGES, WRITES
+from audiokit.registry import FORMATS, KEEPS, SHOWN_SEGMENTS, STAGES, WRITES
 from audiokit.settings import (
     Origin,
     Resolved,
@@ -85,7 +85,7 @@ class Recipe:
         description: One line for people.
         stages: In order.
         writes: Settings, with origins, of each thing to write: ``audio``, ``segments``,
-            ``features``, ``scores``, ``report``.
+            ``features``, ``scores``, ``report``, ``cuts``, ``plot``, ``page``.
     """
 
     name: str
@@ -122,6 +122,18 @@ class Recipe:
                 rule = " or ".join(FORMATS[what])
                 raise SettingError(f"write.{what}.format", name, rule)
         return formats
+
+    def result_names(self, what: str) -> list[str]:
+        """Return how the files of one thing are called among a task's outputs.
+
+        The first kind goes by the thing's own name, others have theirs behind it:
+        ``segments``, ``segments_rttm``.
+
+        Raises:
+            SettingError: There is no such kind of file.
+        """
+        forms = enumerate(self.formats(what))
+        return [f"{what}_{form}" if number else what for number, form in forms]
 
     def kept(self) -> str:
         """Return which audio is written: ``result``, or what the stages took away, ``removed``.
@@ -173,6 +185,10 @@ class Recipe:
         for what in self.writes:
             self.write_settings(what)
             self.formats(what)
+        for what in SHOWN_SEGMENTS:
+            if what in self.writes and "segments" not in self.writes:
+                expected = "a recipe with a table [write.segments]"
+                raise SettingError(f"write.{what}", what, expected)
         self.comparing()
         self.check_installed()
 
@@ -186,8 +202,9 @@ class Recipe:
             if STAGES[stage.use].needs_extra:
                 # At its own rate, so that nothing else is built.
                 stage.build(StreamFormat(48000))
-        if "report" in self.writes:
-            self.write_settings("report").check_installed()
+        for what in ("report", "plot"):
+            if what in self.writes:
+                self.write_settings(what).check_installed()
 
     def rows(self) -> Iterator[tuple[str, Any, Origin]]:
         """Yield every setting: its dotted name, value and origin."""

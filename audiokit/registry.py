@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["FORMATS", "KEEPS", "STAGES", "WRITES", "StageKind"]
+__all__ = ["FORMATS", "KEEPS", "SHOWN_SEGMENTS", "STAGES", "SUFFIXES", "WRITES", "StageKind"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -179,6 +179,9 @@ STAGES: Mapping[str, StageKind] = {
         "ExpanderSettings",
         "Turn down what is below a threshold; with a high ratio, a gate.",
     ),
+    "gate": StageKind(
+        "audiokit.vad.gate", "SpeechGate", "EndpointSettings", "Silence all but speech."
+    ),
     "agc": StageKind(
         "audiokit.loudness.agc",
         "Agc",
@@ -190,10 +193,14 @@ STAGES: Mapping[str, StageKind] = {
 
 WRITES: Mapping[str, tuple[str, str]] = {
     "audio": ("audiokit.files.write", "WriteSettings"),
-    "segments": ("audiokit.vad.detector", "DetectorSettings"),
+    "segments": ("audiokit.jobs.segmentation", "SegmentSettings"),
     "features": ("audiokit.features.extractor", "FeatureSettings"),
     "scores": ("audiokit.quality.meter", "QualitySettings"),
     "report": ("audiokit.jobs.compare_page", "PageSettings"),
+    "cuts": ("audiokit.jobs.cuts", "CutSettings"),
+    "trim": ("audiokit.jobs.trim", "TrimSettings"),
+    "plot": ("audiokit.jobs.segment_plot", "PlotSettings"),
+    "page": ("audiokit.jobs.segment_page", "SegmentPageSettings"),
 }
 """Every table under ``[write]`` and the settings it takes."""
 
@@ -201,7 +208,14 @@ KEEPS = ("result", "removed")
 """What ``keep =`` under ``[write.audio]`` may name: what the stages gave, or took away."""
 
 FORMATS: Mapping[str, tuple[str, ...]] = {
-    "segments": ("json", "csv", "rttm", "textgrid", "txt", "srt"),
+    "segments": ("json", "csv", "rttm", "textgrid", "txt", "srt", "vtt", "kaldi", "lhotse"),
     "features": ("npz", "parquet"),
 }
 """The kinds of file that ``format =`` may name; ``txt`` is Audacity's label track."""
+
+SUFFIXES: Mapping[str, str] = {"lhotse": "jsonl"}
+"""How the name of a file ends whose kind is called otherwise."""
+
+SHOWN_SEGMENTS: Mapping[str, str] = {"cuts": "", "plot": "png", "page": "html", "trim": "*"}
+"""What shows segments and so goes with ``[write.segments]``, and how its file's name ends; no
+ending is a folder's, ``*`` as its settings say."""

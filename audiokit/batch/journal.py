@@ -14,6 +14,7 @@ import fcntl
 import json
 import logging
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -240,12 +241,27 @@ class Journal:
 
 
 def _stamp_of(path: str) -> list[int] | None:
-    """Return size and modification time of a file, or None where there is none."""
+    """Return size and modification time of a file, or None where there is none.
+
+    Of a folder: the bytes of the files in it, and the time of the newest. Folders in it are
+    other results'.
+    """
     try:
         status = os.stat(path)  # noqa: PTH116  a `Path` for each would cost as much again
     except OSError:
         return None
+    if stat.S_ISDIR(status.st_mode):
+        return _folder_stamp(path)
     return [status.st_size, status.st_mtime_ns]
+
+
+def _folder_stamp(path: str) -> list[int] | None:
+    try:
+        with os.scandir(path) as entries:
+            files = [entry.stat() for entry in entries if entry.is_file()]
+    except OSError:
+        return None
+    return [sum(file.st_size for file in files), max([0, *(file.st_mtime_ns for file in files)])]
 
 
 def _row_of(line: bytes) -> Row | None:

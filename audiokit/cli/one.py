@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from audiokit.cli.console import emit_rows, say
 from audiokit.cli.options import BatchOptions, OutputOptions
-from audiokit.cli.tables import columns_of
+from audiokit.cli.tables import columns_of, details_of
 from audiokit.errors import ItemError, SettingError
 from audiokit.files.extensions import looks_like_audio
+from audiokit.registry import FORMATS, SHOWN_SEGMENTS, SUFFIXES
 
 if TYPE_CHECKING:
     from audiokit.recipe import Recipe
@@ -29,16 +30,24 @@ _REASONS = {
 }
 
 
-def is_file_name(out: str) -> bool:
-    """Return whether a target is meant as a file, not as a folder."""
-    return looks_like_audio(out) and not Path(out).is_dir()
+def is_file_name(out: str, recipe: Recipe | None = None) -> bool:
+    """Return whether a target is meant as a file, not as a folder.
+
+    Args:
+        out: As the user gave it.
+        recipe: Where it writes labels and no audio, their names are files' too.
+    """
+    if Path(out).is_dir():
+        return False
+    is_label = recipe is not None and _main(recipe) == "segments" and _is_label_name(out)
+    return is_label or looks_like_audio(out)
 
 
-def is_one_file(sources: Sequence[str], out: str | None) -> bool:
+def is_one_file(sources: Sequence[str], out: str | None, recipe: Recipe | None = None) -> bool:
     """Return whether one file was named for one file."""
-    return (
-        out is not None and len(sources) == 1 and is_file_name(out) and Path(sources[0]).is_file()
-    )
+    if out is None or len(sources) != 1:
+        return False
+    return is_file_name(out, recipe) and Path(sources[0]).is_file()
 
 
 def run_one(
@@ -71,9 +80,9 @@ def run_one(
     from audiokit.jobs.process import Limits, ProcessTask, process_file
 
     _check_one(sources, recipe, out, batch)
-    page = _page(recipe, out)
+    main, beside = _main(recipe), _beside(recipe, out)
     if batch.dry_run:
-        rows = [{"source": sources[0], "audio": out, **page}]
+        rows = [{"source": sources[0], main: out, **beside}]
         emit_rows(rows, output, schema=f"audiokit.{command}/1")
         return
     target = _target(out)
@@ -81,7 +90,7 @@ def run_one(
     with tempfile.TemporaryDirectory(prefix="audiokit-") as scratch:
         task = ProcessTask(
             source,
-            ({} if target is None else {"audio": target}) | _targets(page),
+            ({} if target is None else {main: target}) | _targets(beside),
             name="stdin" if sources[0] == "-" else sources[0],
             scratch=Path(scratch),
             raw=parse_raw_format(batch.raw_format) if batch.raw_format else None,
@@ -92,7 +101,7 @@ def run_one(
         try:
             if output.kind is not None:
                 row["hash"] = content_hash(source)
-            row |= process_file(task, recipe, limits) | page
+            row |= process_file(task, recipe, limits) | beside
         except ItemError as error:
             failure = error
             row |= {"status": "failed", "error": str(error), "error_type": type(error).__name__}
@@ -102,33 +111,61 @@ def run_one(
             failure = SettingError(name, error.value, error.expected, error.hint)
             row |= {"status": "failed", "error": str(failure), "error_type": "SettingError"}
     if (out is None and failure is None) or (output.kind is not None and out != "-"):
-        columns = columns_of(command)
-        emit_rows([row], output, schema=f"audiokit.{command}/1", columns=columns)
+        _emit(row, command, output)
     if failure is not None:
         raise failure
     for warning in row["warnings"]:
         say(f"{task.name}: {warning}", output)
-    if out is not None:
-        say(_sentence(out, row), output)
+    if out is not None or details_of(command) is not None:
+        say(_sentence(out or task.name, row), output)
 
 
-def _page(recipe: Recipe, out: str | None) -> Row:
-    """Return the name of the page that tells of the audio, beside it; empty where none is due."""
-    is_due = "report" in recipe.writes and out is not None
-    return {"report": str(Path(out or "").with_suffix(".html"))} if is_due else {}
+def _emit(row: Row, command: str, output: OutputOptions) -> None:
+    """Print a row; for a person, what it lists line by line, where it lists something."""
+    schema, details = f"audiokit.{command}/1", details_of(command)
+    if output.kind is None and details is not None:
+        emit_rows(row[details], output, schema=schema)
+        return
+    emit_rows([row], output, schema=schema, columns=columns_of(command))
 
 
-def _targets(page: Row) -> dict[str, Path]:
+def _main(recipe: Recipe) -> str:
+    """Return what goes to the one target that was named."""
+    is_labels = "segments" in recipe.writes and "audio" not in recipe.writes
+    return "segments" if is_labels else "audio"
+
+
+def _is_label_name(out: str) -> bool:
+    suffixes = {SUFFIXES.get(name, name) for name in FORMATS["segments"]}
+    return Path(out).suffix.removeprefix(".").lower() in suffixes
+
+
+def _beside(recipe: Recipe, out: str | None) -> Row:
+    """Return the names of what lies beside the target: pages, a picture, a folder of cuts."""
+    if out in (None, "-"):
+        return {}
+    endings = {"report": ".html"} if "report" in recipe.writes else {}
+    if "trim" in recipe.writes:
+        endings["trim"] = f".trim.{recipe.writes['trim']['container'].value}"
+        endings["trim_map"] = ".trim.json"
+    for what, extension in SHOWN_SEGMENTS.items():
+        if what in recipe.writes and what != "trim":
+            ending = f".{extension}" if extension else ""
+            endings[what] = f".{what}{ending}" if ending in endings.values() else ending
+    return {what: str(Path(out or "").with_suffix(ending)) for what, ending in endings.items()}
+
+
+def _targets(beside: Row) -> dict[str, Path]:
     from audiokit.files.atomic import remove_parts
 
-    targets = {kind: Path(name) for kind, name in page.items()}
+    targets = {kind: Path(name) for kind, name in beside.items()}
     for target in targets.values():
         remove_parts(target)
     return targets
 
 
 def _target(out: str | None) -> Path | BinaryIO | None:
-    """Return where the audio goes; what a killed run had begun there is removed."""
+    """Return where the result goes; what a killed run had begun there is removed."""
     from audiokit.files.atomic import remove_parts
 
     if out is None:
@@ -152,12 +189,18 @@ def _sentence(out: str, row: Row) -> str:
     ):
         if row.get(name) is not None:
             parts.append(f"{row[name]:.1f} {unit}")
+    if "n_segments" in row:
+        noun = "segment" if row["n_segments"] == 1 else "segments"
+        parts.append(f"{row['n_segments']} {noun}, {row['speech_s']:.1f} s of speech")
     said = f"{'stdout' if out == '-' else out}: {', '.join(parts)}"
     for use in ("loudness", "active_level", "rms", "peak", "album"):
         if f"{use}_mode" in row:
             said += f"; {_how(row, use)}"
     if "report" in row:
         said += f"; hear and see both in {row['report']}"
+    beside = [row[name] for name in ("plot", "page", "cuts", "trim") if name in row]
+    if beside:
+        said += f"; beside it {', '.join(beside)}"
     return f"{said}."
 
 
@@ -180,22 +223,32 @@ def _check_one(
         raise SettingError("out", out, "a file or a folder with --report")
     if out is None or out == "-":
         return
+    if sources[0] == "-" and not Path(out).suffix:
+        raise SettingError("out", out, "a file name or - when the source is -")
+    _check_kind(recipe, out)
+    _check_target(sources[0], out, batch)
+    for what, name in _beside(recipe, out).items():
+        if Path(name).exists() and not batch.overwrite:
+            raise SettingError(what, name, "a new file", "Add --overwrite to replace it.")
+
+
+def _check_kind(recipe: Recipe, out: str) -> None:
+    """Refuse a target whose name ends like nothing that the recipe writes into one file."""
+    from audiokit.files.write import container_of
+
+    if _main(recipe) == "segments":
+        if not _is_label_name(out):
+            endings = ", ".join(f".{SUFFIXES.get(name, name)}" for name in FORMATS["segments"])
+            raise SettingError("out", out, f"-, or a name ending in {endings}")
+        return
     if "audio" not in recipe.writes:
         raise SettingError("out", out, "none for a stream on stdin", "Use --json.")
-    _check_target(sources[0], out, batch)
-    for name in _page(recipe, out).values():
-        if Path(name).exists() and not batch.overwrite:
-            raise SettingError("report", name, "a new file", "Add --overwrite to replace it.")
+    container_of(Path(out))
 
 
 def _check_target(source: str, out: str, batch: BatchOptions) -> None:
-    """Refuse an audio file that cannot be written, or that would be harmed."""
-    from audiokit.files.write import container_of
-
+    """Refuse a file that would be harmed."""
     target = Path(out)
-    if source == "-" and not target.suffix:
-        raise SettingError("out", out, "a file name or - when the source is -")
-    container_of(target)
     if target.exists():
         if source != "-" and target.samefile(source):
             raise SettingError("out", out, "another file than the source")

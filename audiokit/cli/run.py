@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,7 +12,7 @@ import typer
 from audiokit.cli.console import emit_rows, say, show_progress
 from audiokit.cli.one import is_file_name, is_one_file, run_one
 from audiokit.cli.options import BatchOptions, OutputOptions
-from audiokit.cli.tables import columns_of
+from audiokit.cli.tables import columns_of, details_of
 from audiokit.errors import SettingError
 
 if TYPE_CHECKING:
@@ -82,13 +82,14 @@ def run_recipe(
     recipe.check()
     if out == "":
         raise SettingError("out", out, "a folder, a file or -")
-    if list(sources) == ["-"] or out == "-" or is_one_file(sources, out):
+    is_alone = list(sources) == ["-"] or out == "-" or is_one_file(sources, out, recipe)
+    if is_alone or _shows_details(sources, out, command, output):
         run_one(sources, recipe, out=out, command=command, batch=batch, output=output)
         return
     if out is not None and not recipe.writes:
         expected = "a recipe with a table to write, such as [write.audio]"
         raise SettingError("recipe", recipe.name, expected)
-    if out is not None and is_file_name(out):
+    if out is not None and is_file_name(out, recipe):
         # Where nothing is found, that is the fault to tell.
         next(_find(sources, batch, None), None)
         raise SettingError("out", out, "a folder for more than one source")
@@ -113,6 +114,14 @@ def run_recipe(
         settings=_batch_settings(batch),
     )
     run_folder(run, command=command, batch=batch, output=output)
+
+
+def _shows_details(
+    sources: Sequence[str], out: str | None, command: str, output: OutputOptions
+) -> bool:
+    """Return whether one file was named to be looked at by a person."""
+    is_read = out is None and output.kind is None and details_of(command) is not None
+    return is_read and len(sources) == 1 and Path(sources[0]).is_file()
 
 
 def prepare_report(
@@ -191,7 +200,8 @@ def run_folder(
     if batch.dry_run:
         emit_rows(run.plan_rows(), output, schema=schema)
         return
-    rows: Iterator[Row] = show_progress(run.rows(), run.total, output)
+    silent: list[str] = []
+    rows = _noting_silence(show_progress(run.rows(), run.total, output), silent)
     # A run that writes a manifest has its data there; others report on stdout.
     if run.out is None or not run.has_manifest or output.kind is not None:
         emit_rows(
@@ -204,7 +214,18 @@ def run_folder(
     else:
         for _ in rows:
             pass
+    if silent:
+        more = f" and {len(silent) - 1} more" if len(silent) > 1 else ""
+        say(f"no speech was found in {silent[0]}{more}.", output)
     _close_with_summary(run, output)
+
+
+def _noting_silence(rows: Iterable[Row], silent: list[str]) -> Iterator[Row]:
+    """Yield rows; name in `silent` the sources in which nobody was found to speak."""
+    for row in rows:
+        if row.get("n_segments") == 0:
+            silent.append(row["source"])
+        yield row
 
 
 def _say_collisions(run: FolderRun, output: OutputOptions) -> None:
@@ -253,19 +274,28 @@ def _batch_settings(batch: BatchOptions) -> Any:
 
 def _kinds(recipe: Recipe) -> dict[str, tuple[str, Any]]:
     """Return folder and extension of each kind of file that the recipe writes."""
+    from audiokit.registry import SHOWN_SEGMENTS, SUFFIXES
+
     kinds: dict[str, tuple[str, Any]] = {}
     if "audio" in recipe.writes:
         given = recipe.writes["audio"]["container"]
         kinds["audio"] = ("audio", _kept if given.origin == "default" else given.value)
     for what in recipe.writes:
-        for number, extension in enumerate(recipe.formats(what)):
-            kinds[f"{what}_{extension}" if number else what] = (what, extension)
+        for form, name in zip(recipe.formats(what), recipe.result_names(what), strict=True):
+            kinds[name] = (what, SUFFIXES.get(form, form))
     if "report" in recipe.writes:
         # A page lies beside the audio where that is all there is.
         kinds["report"] = ("audio" if set(kinds) == {"audio"} else "report", "html")
+    # What shows segments lies beside their labels; cuts, many for one, have their own folder.
+    shown = {what: ext for what, ext in SHOWN_SEGMENTS.items() if what in recipe.writes}
+    kinds |= {what: ("segments", ext) for what, ext in shown.items() if ext not in ("", "*")}
     # A command with one kind of result needs no folder for it.
     if len({folder for folder, _ in kinds.values()}) == 1:
-        return {kind: ("", extension) for kind, (_, extension) in kinds.items()}
+        kinds = {kind: ("", extension) for kind, (_, extension) in kinds.items()}
+    kinds |= {what: (what, ext) for what, ext in shown.items() if not ext}
+    if "trim" in shown:
+        kinds["trim"] = ("trim", recipe.writes["trim"]["container"].value)
+        kinds["trim_map"] = ("trim", "json")
     return kinds
 
 

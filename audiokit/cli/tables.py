@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["columns_of"]
+__all__ = ["columns_of", "details_of"]
 
 _RESULT_COLUMNS = ("source", "status", "duration_s", "out_loudness_lufs", "audio", "error")
 _TABLES = {
@@ -26,6 +26,15 @@ _TABLES = {
     "segment": ("source", "duration_s", "n_segments", "speech_s", "speech_ratio", "error"),
     "features": ("source", "duration_s", "n_frames", "features", "error"),
 }
+
+
+# What a row holds that is a table of its own, where it is the only row.
+_DETAILS = {"segment": "segments"}
+
+
+def details_of(command: str) -> str | None:
+    """Return the column that is shown, line by line, in place of a row that is alone."""
+    return _DETAILS.get(command)
 
 
 def columns_of(command: str) -> tuple[str, ...]:

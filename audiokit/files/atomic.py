@@ -1,11 +1,12 @@
-"""Whole files or none: work under a temporary name, then rename."""
+"""Whole files and folders or none: work under a temporary name, then rename."""
 
 from __future__ import annotations
 
 import glob
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +14,14 @@ from typing import BinaryIO
 from audiokit.errors import item_error_from_os
 from audiokit.files.output import Output
 
-__all__ = ["delivering", "remove_parts", "remove_parts_below", "replacing", "shown"]
+__all__ = [
+    "delivering",
+    "remove_parts",
+    "remove_parts_below",
+    "replacing",
+    "replacing_folder",
+    "shown",
+]
 
 _PART = re.compile(r"\..+\.[^.]+\.part")
 
@@ -50,6 +58,48 @@ def replacing(target: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise item_error_from_os(error, str(shown(target))) from error
+
+
+@contextmanager
+def replacing_folder(target: Path, *, is_ours: Callable[[str], bool]) -> Iterator[Path]:
+    """Give a temporary folder beside `target` that takes its place if the body succeeds.
+
+    Where `target` is there already, the new files are moved into it one by one and what an
+    earlier run made and this one did not is removed: a kill in between leaves files of both,
+    whole ones. What else lies there stays. Nothing is left if the body fails.
+
+    Args:
+        target: The folder to make; the folders above it are made.
+        is_ours: Says by a file's name whether an earlier run made it.
+
+    Yields:
+        The folder to write into; files only.
+
+    Raises:
+        ResourceError: As `replacing`; or `target` is a file.
+    """
+    temporary = target.with_name(f"{_stem_of(target)}.{secrets.token_hex(4)}.part")
+    try:
+        temporary.mkdir(parents=True)
+        try:
+            yield temporary
+            if target.is_dir():
+                _merge(temporary, target, is_ours)
+            else:
+                temporary.rename(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise item_error_from_os(error, str(shown(target))) from error
+
+
+def _merge(new: Path, target: Path, is_ours: Callable[[str], bool]) -> None:
+    names = {path.name for path in new.iterdir()}
+    for name in sorted(names):
+        (new / name).replace(target / name)
+    for path in target.iterdir():
+        if path.name not in names and is_ours(path.name) and path.is_file():
+            path.unlink()
 
 
 @contextmanager
@@ -109,5 +159,8 @@ def _stem_of(target: Path) -> str:
 
 def _remove(paths: Iterable[Path]) -> None:
     for path in list(paths):
-        if _PART.fullmatch(path.name):
+        # A folder goes with all that is in it, so its name must be one that only we give.
+        if _TEMPORARY.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        elif _PART.fullmatch(path.name) and not path.is_dir():
             path.unlink(missing_ok=True)

@@ -13,7 +13,8 @@ from audiokit.files.find import Source
 __all__ = ["Collision", "Extension", "Plan", "Planned", "plan_outputs"]
 
 Extension: TypeAlias = str | Callable[[str], str]
-"""Of a result: ``"flac"``, or a function of the source's own, dot included: ``".wav"``."""
+"""Of a result: ``"flac"``, or a function of the source's own, dot included: ``".wav"``; empty
+for a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +117,15 @@ class _PlannedSources(Sequence[Planned]):
         base = self._renamed.get(index % len(self)) or _base(source)
         suffix = source.relative.suffix
         outputs = {
-            kind: PurePosixPath(
-                folder, f"{base}.{extension if isinstance(extension, str) else extension(suffix)}"
-            )
+            kind: PurePosixPath(folder, _named(base, extension, suffix))
             for kind, (folder, extension) in self._kinds.items()
         }
         return Planned(source, outputs)
+
+
+def _named(base: str, extension: Extension, suffix: str) -> str:
+    ending = extension if isinstance(extension, str) else extension(suffix)
+    return f"{base}.{ending}" if ending else base
 
 
 def _grouped(sources: Sequence[Source]) -> tuple[list[list[int]], set[str]]:

@@ -7,19 +7,27 @@ import dataclasses
 import html
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-import audiokit
 from audiokit.errors import SettingError
-from audiokit.jobs.comparison import Comparison, ComparisonReport, Excerpt, Side
+from audiokit.jobs.comparison import Comparison, ComparisonReport, Side
 from audiokit.jobs.overview import brightest_db, check_drawing, row_of_hz, spectrogram_png
+from audiokit.jobs.page_parts import (
+    data_url,
+    excerpt_words,
+    filled,
+    format_words,
+    player,
+    row_head,
+    tick,
+    time_labels,
+)
 from audiokit.jobs.sinks import Sink
 from audiokit.recipe import Recipe
-from audiokit.stage import Block, StreamFormat
+from audiokit.stage import Block
 
 __all__ = ["PageSettings", "PageSink", "page_text"]
 
@@ -28,10 +36,7 @@ _NAMES = {"before": "Before", "after": "After", "removed": "Removed"}
 _FREQUENCIES_HZ = {250: "250", 1000: "1k", 2000: "2k", 4000: "4k", 8000: "8k", 16000: "16k"}
 _STRIP_FLOOR_DBFS = -90.0
 _STRIP_TICKS_DBFS = (-60, -30)
-_TIME_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
 _MINUS, _NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
-# On a phone no more have room beside each other.
-_MOST_TIMES = 6
 _UNITS = {"dbfs": "dBFS", "dbtp": "dBTP", "lufs": "LUFS", "db": "dB", "hz": "Hz", "s": "s",
           "ms": "ms", "percent": "%"}  # fmt: skip
 
@@ -109,17 +114,16 @@ def page_text(
     """
     fmt, sides = report.fmt, report.sides
     duration_s = fmt.seconds(report.n_samples)
-    template = Template(_TEMPLATE.read_text(encoding="utf-8"))
-    return template.substitute(
+    return filled(
+        _TEMPLATE,
         title=html.escape(title),
         lead=html.escape(_lead(sides, facts)),
-        format=html.escape(_format(fmt, duration_s)),
+        format=html.escape(format_words(fmt, duration_s)),
         players="\n".join(_players(sides)),
-        excerpt=_excerpt(sides["before"].excerpt, fmt, duration_s),
+        excerpt=excerpt_words(sides["before"].excerpt, fmt, duration_s),
         plots="\n".join(_plots(sides, fmt.sample_rate, duration_s)),
         figures=_figures(sides),
         stages=_stages(recipe, facts),
-        version=html.escape(audiokit.__version__),
         length_s=f"{duration_s:.6f}",
     )
 
@@ -133,27 +137,12 @@ def _lead(sides: Mapping[str, Side], facts: Mapping[str, Any]) -> str:
     return f"{', '.join(said)}."
 
 
-def _format(fmt: StreamFormat, duration_s: float) -> str:
-    channels = {1: "mono", 2: "stereo"}.get(fmt.channels, f"{fmt.channels} channels")
-    return f"{_clock(duration_s)}, {fmt.sample_rate} Hz, {channels}"
-
-
 def _players(sides: Mapping[str, Side]) -> Iterator[str]:
     for name, side in sides.items():
-        data = base64.b64encode(side.excerpt.encoded).decode("ascii")
-        source = f"data:{side.excerpt.media_type};base64,{data}"
         yield (
             f'<div class="player"><span id="{name}">{_NAMES[name]}</span>'
-            f'<audio controls preload="metadata" aria-labelledby="{name}" src="{source}">'
-            "</audio></div>"
+            f"{player(data_url(side.excerpt), labelled_by=name)}</div>"
         )
-
-
-def _excerpt(excerpt: Excerpt, fmt: StreamFormat, duration_s: float) -> str:
-    heard_s = fmt.seconds(excerpt.n_samples)
-    if heard_s >= duration_s:
-        return "The whole recording, 16 bits."
-    return f"The first {_clock(heard_s)} of {_clock(duration_s)}, 16 bits."
 
 
 def _plots(sides: Mapping[str, Side], sample_rate: int, duration_s: float) -> Iterator[str]:
@@ -161,7 +150,7 @@ def _plots(sides: Mapping[str, Side], sample_rate: int, duration_s: float) -> It
     for name, side in sides.items():
         picture = base64.b64encode(spectrogram_png(side.spectrogram_db, highest_db=highest_db))
         ticks = "".join(
-            _tick(row_of_hz(hz, sample_rate), text)
+            tick(row_of_hz(hz, sample_rate), text)
             for hz, text in _FREQUENCIES_HZ.items()
             if hz < 0.95 * sample_rate / 2.0
         )
@@ -172,12 +161,12 @@ def _plots(sides: Mapping[str, Side], sample_rate: int, duration_s: float) -> It
         )
     before, after = (sides[name].level_dbfs for name in ("before", "after"))
     yield _strip(before, after)
-    yield f'<div class="times">{"".join(_times(duration_s))}</div>'
+    yield f'<div class="times">{"".join(time_labels(duration_s))}</div>'
 
 
 def _strip(before: NDArray[np.float32], after: NDArray[np.float32]) -> str:
     ticks = "".join(
-        _tick(1.0 - level / _STRIP_FLOOR_DBFS, str(level)) for level in _STRIP_TICKS_DBFS
+        tick(1.0 - level / _STRIP_FLOOR_DBFS, str(level)) for level in _STRIP_TICKS_DBFS
     )
     return (
         f"<figure><figcaption>Level {_key('was')} before {_key('now')} after</figcaption>"
@@ -201,29 +190,6 @@ def _area(levels_dbfs: NDArray[np.float32]) -> str:
     return f"M0 90{steps}V90z"
 
 
-def _tick(share: float, text: str) -> str:
-    return f'<span class="tick" style="bottom:{100.0 * share:.1f}%">{text}</span>'
-
-
-def _times(duration_s: float) -> Iterator[str]:
-    """Yield the labels of the time axis."""
-    fitting = [step for step in _TIME_STEPS_S if duration_s / step <= _MOST_TIMES]
-    step_s = fitting[0] if fitting else duration_s / _MOST_TIMES
-    for number in range(int(duration_s / step_s) + 1):
-        share = number * step_s / duration_s
-        # The last one would stand beyond the edge.
-        if share <= 0.97:
-            yield f'<span style="left:{100.0 * share:.2f}%">{_clock(number * step_s)}</span>'
-
-
-def _clock(seconds: float) -> str:
-    if seconds < 60.0:
-        return f"{seconds:.3g} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def _figures(sides: Mapping[str, Side]) -> str:
     levels = {name: side.levels for name, side in sides.items()}
     rows = []
@@ -233,7 +199,7 @@ def _figures(sides: Mapping[str, Side]) -> str:
         ("Peak, dBFS", "sample_peak_dbfs"),
     ):
         cells = "".join(f"<td>{_level(getattr(levels[name], field))}</td>" for name in _NAMES)
-        rows.append(f"<tr>{_row_head(label)}{cells}</tr>")
+        rows.append(f"<tr>{row_head(label)}{cells}</tr>")
     head = "".join(f'<th scope="col">{text}</th>' for text in _NAMES.values())
     return f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
@@ -248,13 +214,9 @@ def _stages(recipe: Recipe, facts: Mapping[str, Any]) -> str:
     uses = sorted({stage.use for stage in recipe.stages}, key=len, reverse=True)
     rows += [_fact(name, value, uses) for name, value in facts.items()]
     cells = "".join(
-        f"<tr>{_row_head(label)}<td>{html.escape(value)}</td></tr>" for label, value in rows
+        f"<tr>{row_head(label)}<td>{html.escape(value)}</td></tr>" for label, value in rows
     )
     return f'<table class="list"><tbody>{cells}</tbody></table>'
-
-
-def _row_head(label: str) -> str:
-    return f'<th scope="row">{html.escape(label)}</th>'
 
 
 def _fact(name: str, value: Any, uses: Sequence[str]) -> tuple[str, str]:

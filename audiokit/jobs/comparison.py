@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
-from io import BytesIO
 from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.files.write import WriteSettings, open_writer
+from audiokit.jobs.excerpt import Excerpt, Recorder
 from audiokit.jobs.overview import Overview
 from audiokit.loudness.level import LevelMeter, LevelReport
 from audiokit.stage import Block, Processor, StreamFormat
 
-__all__ = ["Comparison", "ComparisonReport", "Excerpt", "Side"]
+__all__ = ["Comparison", "ComparisonReport", "Side"]
 
-# Of FLAC; more go into WAV.
-_MOST_CHANNELS = 8
 # An excerpt of stereo at 48 kHz may last as long as was asked for; more rates or channels
 # make it shorter.
 _FULL_LENGTH_VALUES_PER_S = 2 * 48_000
-
-
-@dataclass(frozen=True, slots=True)
-class Excerpt:
-    """The beginning of a stream, 16 bits.
-
-    Args:
-        media_type: Of the encoded bytes.
-        encoded: What a player takes.
-        n_samples: How many samples it holds.
-    """
-
-    media_type: str
-    encoded: bytes
-    n_samples: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +106,10 @@ class _Listener:
 
     def __init__(self, fmt: StreamFormat, listen_s: float) -> None:
         self._overview = Overview(fmt)
-        self._recorder = _Recorder(fmt, listen_s)
+        values_per_s = fmt.sample_rate * fmt.channels
+        share = min(1.0, _FULL_LENGTH_VALUES_PER_S / values_per_s)
+        most_samples = int(listen_s * share * fmt.sample_rate)
+        self._recorder = Recorder(fmt, most_samples=most_samples)
         self._meter = LevelMeter(fmt)
 
     def update(self, block: Block) -> None:
@@ -142,29 +125,3 @@ class _Listener:
             self._overview.level_dbfs(),
             self._recorder.finish(),
         )
-
-
-class _Recorder:
-    """Keeps the beginning of a stream, encoded as it comes."""
-
-    def __init__(self, fmt: StreamFormat, listen_s: float) -> None:
-        container: Literal["wav", "flac"] = "flac" if fmt.channels <= _MOST_CHANNELS else "wav"
-        self._media_type = f"audio/{container}"
-        values_per_s = fmt.sample_rate * fmt.channels
-        share = min(1.0, _FULL_LENGTH_VALUES_PER_S / values_per_s)
-        self._most_samples = int(listen_s * share * fmt.sample_rate)
-        self._n_samples = 0
-        self._stream = BytesIO()
-        settings = WriteSettings(container=container, bit_depth=16)
-        self._stack = ExitStack()
-        self._writer = self._stack.enter_context(open_writer(self._stream, fmt, settings))
-
-    def update(self, block: Block) -> None:
-        kept = block[: self._most_samples - self._n_samples]
-        self._n_samples += len(kept)
-        if len(kept):
-            self._writer.write(kept)
-
-    def finish(self) -> Excerpt:
-        self._stack.close()
-        return Excerpt(self._media_type, self._stream.getvalue(), self._n_samples)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from audiokit.errors import SettingError
-from audiokit.files.atomic import delivering, replacing
+from audiokit.files.atomic import delivering, replacing, replacing_folder
 from audiokit.files.info import AudioInfo
 from audiokit.files.write import (
     AudioWriter,
@@ -29,7 +29,7 @@ from audiokit.stage import Block, StreamFormat
 if TYPE_CHECKING:
     from audiokit.features.extractor import FeatureExtractor
     from audiokit.files.read import AudioReader
-    from audiokit.vad.segments import Segment
+    from audiokit.jobs.segment_sink import SegmentView
 
 __all__ = ["Place", "Sink", "audio_settings", "open_places", "open_sinks"]
 
@@ -68,48 +68,6 @@ class _AudioSink(Sink):
 
     def facts(self) -> dict[str, Any]:
         return {"out_clipped_samples": self._writer.n_clipped}
-
-
-class _SegmentSink(Sink):
-    """Finds speech; writes a label file of each form it is given a place for."""
-
-    def __init__(
-        self, fmt: StreamFormat, settings: Any, name: str, files: list[tuple[str, Path]]
-    ) -> None:
-        from audiokit.vad.detector import SpeechDetector
-
-        self._fmt, self._name, self._files = fmt, name, files
-        self._detector = SpeechDetector(fmt, settings)
-        self._segments: list[Segment] = []
-        self._n_samples = 0
-
-    def write(self, block: Block) -> None:
-        self._n_samples += len(block)
-        self._segments += self._detector.process(block)
-
-    def finish(self) -> None:
-        from audiokit.vad.formats import format_segments
-
-        self._segments += self._detector.flush()
-        duration_s = self._fmt.seconds(self._n_samples)
-        for form, path in self._files:
-            text = format_segments(
-                self._segments, kind=form, uri=self._name, duration_s=duration_s
-            )
-            # A file name need not be text; what is not is written as an escape.
-            path.write_text(text, encoding="utf-8", errors="backslashreplace")
-
-    def facts(self) -> dict[str, Any]:
-        duration_s = self._fmt.seconds(self._n_samples)
-        speech_s = sum(segment.end_s - segment.start_s for segment in self._segments)
-        facts: dict[str, Any] = {
-            "n_segments": len(self._segments),
-            "speech_s": round(speech_s, 3),
-            "speech_ratio": round(speech_s / duration_s, 4) if duration_s else None,
-        }
-        if not self._files:
-            facts["segments"] = [[segment.start_s, segment.end_s] for segment in self._segments]
-        return facts
 
 
 class _FeatureSink(Sink):
@@ -171,13 +129,21 @@ def open_places(task: ProcessTask, *, is_retried: bool) -> Iterator[dict[str, Pl
         places = {}
         for kind, target in task.outputs.items():
             if isinstance(target, Path):
-                temporary: Path | BinaryIO = names.enter_context(replacing(target))
+                is_folder = kind == "cuts"
+                opened = _replacing_cuts(target) if is_folder else replacing(target)
+                temporary: Path | BinaryIO = names.enter_context(opened)
             elif is_retried:
                 temporary = names.enter_context(delivering(target, task.scratch))
             else:
                 temporary = target
             places[kind] = Place(target, temporary)
         yield places
+
+
+def _replacing_cuts(target: Path) -> AbstractContextManager[Path]:
+    from audiokit.jobs.cuts import is_cut_name
+
+    return replacing_folder(target, is_ours=is_cut_name)
 
 
 @contextmanager
@@ -213,8 +179,7 @@ def _sinks(
     if "scores" in recipe.writes:
         yield _ScoreSink(fmt, recipe.write_settings("scores"))
     if "segments" in recipe.writes:
-        settings = recipe.write_settings("segments")
-        yield _SegmentSink(fmt, settings, task.name, _files(places, "segments"))
+        yield _segment_sink(stack, places, task, recipe, fmt, reader)
     if "features" in recipe.writes and (files := _files(places, "features")):
         from audiokit.features.extractor import FeatureExtractor
 
@@ -233,6 +198,94 @@ def _sinks(
         # Only when it is closed does a writer know all that it could not keep.
         stack.callback(_add_new, reader.warnings, writer.warnings)
         yield _AudioSink(stack.enter_context(writer))
+
+
+def _segment_sink(
+    stack: ExitStack,
+    places: Mapping[str, Place],
+    task: ProcessTask,
+    recipe: Recipe,
+    fmt: StreamFormat,
+    reader: AudioReader,
+) -> Sink:
+    from audiokit.jobs.segment_sink import LabelFile, SegmentSink
+
+    settings = recipe.write_settings("segments")
+    kinds = dict(zip(recipe.result_names("segments"), recipe.formats("segments"), strict=True))
+    files = [
+        LabelFile(kinds[name], place.temporary) for name, place in places.items() if name in kinds
+    ]
+    views = list(_views(places, task, recipe, fmt, reader))
+    for view in views:
+        stack.callback(view.close)
+    return SegmentSink(
+        fmt,
+        settings,
+        task.name,
+        files=files,
+        views=views,
+        warn=lambda sentence: _add_new(reader.warnings, [sentence]),
+    )
+
+
+def _views(
+    places: Mapping[str, Place],
+    task: ProcessTask,
+    recipe: Recipe,
+    fmt: StreamFormat,
+    reader: AudioReader,
+) -> Iterator[SegmentView]:
+    """Yield what shows segments and has a place."""
+    title = Path(task.name).name
+    if "cuts" in recipe.writes and "cuts" in places:
+        from audiokit.jobs.cuts import CutWriter
+
+        cuts = recipe.write_settings("cuts")
+        # No fade reaches the speech: it ends within what was added around it.
+        fade_ms = min(cuts.fade_ms, recipe.write_settings("segments").pad_ms)
+        yield CutWriter(
+            fmt,
+            _path(places, "cuts"),
+            scratch=task.scratch,
+            settings=WriteSettings(
+                cuts.container, bit_depth=_depth_as_it_was(reader.info, cuts.container)
+            ),
+            fade_s=fade_ms / 1000.0,
+        )
+    if "trim" in recipe.writes and "trim" in places:
+        from audiokit.jobs.trim import TrimWriter
+
+        trim = recipe.write_settings("trim")
+        depth = _depth_as_it_was(reader.info, trim.container)
+        yield TrimWriter(
+            fmt,
+            _path(places, "trim"),
+            time_map=_path(places, "trim_map") if "trim_map" in places else None,
+            scratch=task.scratch,
+            write_settings=WriteSettings(trim.container, bit_depth=depth),
+            settings=trim,
+        )
+    if "plot" in recipe.writes and "plot" in places:
+        from audiokit.jobs.segment_plot import SegmentPlot
+
+        yield SegmentPlot(fmt, _path(places, "plot"), title=title)
+    if "page" in recipe.writes and "page" in places:
+        from audiokit.jobs.segment_page import SegmentPage
+
+        yield SegmentPage(
+            fmt,
+            recipe.write_settings("page"),
+            target=_path(places, "page"),
+            title=title,
+            claimed_samples=reader.info.n_samples,
+        )
+
+
+def _path(places: Mapping[str, Place], kind: str) -> Path:
+    temporary = places[kind].temporary
+    if not isinstance(temporary, Path):
+        raise SettingError(f"write.{kind}", "a stream", "a file or a folder to go to")
+    return temporary
 
 
 def _add_new(warnings: list[str], more: list[str]) -> None:

@@ -1,11 +1,16 @@
 """Segments as text, in the formats that people already open, and back from our own.
 
 json      audiokit.segments/1: what `parse_segments` reads
-csv       start_s, end_s, label, confidence
+csv       start_s, end_s, label, confidence, channel
 rttm      NIST rich transcription: the label is the speaker
 audacity  Audacity's label track, also under its suffix, txt
-textgrid  Praat, one interval tier, long form; overlapping segments need another kind
-srt       SubRip subtitles, the label as text
+textgrid  Praat, long form: see `audiokit.vad.textgrid`
+srt, vtt  subtitles: see `audiokit.vad.captions`
+kaldi     Kaldi's ``segments``
+lhotse    lhotse's supervisions as JSON Lines, also under its suffix, jsonl
+
+A channel counts from 0 in json, csv, kaldi and lhotse, as it does in `Segment`; from 1 in RTTM,
+whose field does, and in what people read.
 """
 
 from __future__ import annotations
@@ -13,14 +18,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from audiokit.errors import FormatError, SettingError
+from audiokit.vad.captions import readable_label, srt_text, vtt_text
 from audiokit.vad.segments import Segment
+from audiokit.vad.textgrid import textgrid_text
 
-__all__ = ["SEGMENT_KINDS", "format_segments", "parse_segments"]
+__all__ = ["SEGMENT_KINDS", "format_segments", "parse_segments", "segment_rows"]
 
 _SCHEMA = "audiokit.segments/1"
+# What a segment is called that no one has named: no speaker of that name is claimed.
+_UNNAMED = Segment(0.0, 1.0).label
+_SHORTEST_S = 0.001
 
 
 def format_segments(segments: Sequence[Segment], *, kind: str, uri: str, duration_s: float) -> str:
@@ -36,11 +48,25 @@ def format_segments(segments: Sequence[Segment], *, kind: str, uri: str, duratio
         The whole text, ending in a newline unless it is empty.
 
     Raises:
-        SettingError: An unknown kind, or a TextGrid of overlapping segments.
+        SettingError: An unknown kind.
     """
     if kind not in _WRITERS:
         raise SettingError("kind", kind, ", ".join(_WRITERS))
     return _WRITERS[kind](segments, uri, duration_s)
+
+
+def segment_rows(segments: Sequence[Segment]) -> list[dict[str, Any]]:
+    """Return each segment as plain values: ``start_s, end_s, label, confidence, channel``."""
+    return [
+        {
+            "start_s": float(segment.start_s),
+            "end_s": float(segment.end_s),
+            "label": segment.label,
+            "confidence": None if segment.confidence is None else float(segment.confidence),
+            "channel": segment.channel,
+        }
+        for segment in segments
+    ]
 
 
 def parse_segments(text: str, *, source: str = "segments") -> list[Segment]:
@@ -73,34 +99,31 @@ def _json(segments: Sequence[Segment], uri: str, duration_s: float) -> str:
         "schema": _SCHEMA,
         "source": uri,
         "duration_s": duration_s,
-        "segments": [
-            {
-                "start_s": segment.start_s,
-                "end_s": segment.end_s,
-                "label": segment.label,
-                "confidence": segment.confidence,
-            }
-            for segment in segments
-        ],
+        "segments": segment_rows(segments),
     }
     return json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
 def _csv(segments: Sequence[Segment], _uri: str, _duration_s: float) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["start_s", "end_s", "label", "confidence"])
+    names = ["start_s", "end_s", "label", "confidence", "channel"]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
     # csv writes None as an empty cell.
-    writer.writerows([s.start_s, s.end_s, s.label, s.confidence] for s in segments)
+    writer.writerows(segment_rows(segments))
     return text.getvalue()
 
 
 def _rttm(segments: Sequence[Segment], uri: str, _duration_s: float) -> str:
+    """NIST RT-09 evaluation plan, appendix A: type, file, channel, onset, duration, and so on."""
+
     # Fields are separated by spaces, so none may hold one.
     def line(segment: Segment) -> str:
+        start_s, end_s = _in_milliseconds(segment)
         confidence = "<NA>" if segment.confidence is None else f"{segment.confidence:.3f}"
+        channel = 1 if segment.channel is None else segment.channel + 1
         return (
-            f"SPEAKER {_word(uri)} 1 {segment.start_s:.3f} {segment.duration_s:.3f} "
+            f"SPEAKER {_word(uri)} {channel} {start_s:.3f} {end_s - start_s:.3f} "
             f"<NA> <NA> {_word(segment.label)} {confidence} <NA>\n"
         )
 
@@ -108,78 +131,76 @@ def _rttm(segments: Sequence[Segment], uri: str, _duration_s: float) -> str:
 
 
 def _audacity(segments: Sequence[Segment], _uri: str, _duration_s: float) -> str:
-    return "".join(f"{s.start_s:.6f}\t{s.end_s:.6f}\t{_line(s.label)}\n" for s in segments)
+    return "".join(f"{s.start_s:.6f}\t{s.end_s:.6f}\t{readable_label(s)}\n" for s in segments)
 
 
-def _srt(segments: Sequence[Segment], _uri: str, _duration_s: float) -> str:
-    return "\n".join(
-        f"{number}\n{_srt_time(s.start_s)} --> {_srt_time(s.end_s)}\n{_line(s.label)}\n"
-        for number, s in enumerate(segments, 1)
+def _kaldi(segments: Sequence[Segment], uri: str, _duration_s: float) -> str:
+    """Utterance, recording, start and end in s, and the channel where there is one.
+
+    Kaldi wants lines in the order of their bytes, and the speaker first in an utterance's name.
+    Who is ``speaker_1`` differs from recording to recording, so its name goes before.
+
+    References:
+        Kaldi, "Data preparation", file ``segments``; ``extract-segments`` for the channel.
+    """
+    recording = _word(uri)
+    lines = []
+    for segment, utterance in zip(segments, _utterances(segments, recording), strict=True):
+        start_s, end_s = _in_milliseconds(segment)
+        channel = "" if segment.channel is None else f" {segment.channel}"
+        lines.append(f"{utterance} {recording} {start_s:.3f} {end_s:.3f}{channel}\n")
+    return "".join(
+        sorted(lines, key=lambda text: text.split(" ", 1)[0].encode("utf-8", "replace"))
     )
 
 
-def _textgrid(segments: Sequence[Segment], _uri: str, duration_s: float) -> str:
-    intervals = _without_gaps(segments, duration_s)
-    lines = [
-        'File type = "ooTextFile"',
-        'Object class = "TextGrid"',
-        "",
-        "xmin = 0",
-        f"xmax = {duration_s!r}",
-        "tiers? <exists>",
-        "size = 1",
-        "item []:",
-        "    item [1]:",
-        '        class = "IntervalTier"',
-        '        name = "segments"',
-        "        xmin = 0",
-        f"        xmax = {duration_s!r}",
-        f"        intervals: size = {len(intervals)}",
-    ]
-    for number, (start_s, end_s, label) in enumerate(intervals, 1):
-        quoted = label.replace('"', '""')
-        lines += [
-            f"        intervals [{number}]:",
-            f"            xmin = {start_s!r}",
-            f"            xmax = {end_s!r}",
-            f'            text = "{quoted}"',
-        ]
-    return "\n".join(lines) + "\n"
+def _lhotse(segments: Sequence[Segment], uri: str, _duration_s: float) -> str:
+    """One ``SupervisionSegment`` a line; a speaker only where the label names one.
+
+    References:
+        lhotse 1.33, ``lhotse.supervision.SupervisionSegment``.
+    """
+    recording = _word(uri)
+    lines = []
+    for segment, utterance in zip(segments, _utterances(segments, recording), strict=True):
+        start_s, end_s = _in_milliseconds(segment)
+        row: dict[str, Any] = {
+            "id": utterance,
+            "recording_id": recording,
+            "start": start_s,
+            "duration": round(end_s - start_s, 3),
+            "channel": segment.channel or 0,
+        }
+        if segment.label != _UNNAMED:
+            row["speaker"] = segment.label
+        if segment.confidence is not None:
+            row["custom"] = {"confidence": float(segment.confidence)}
+        lines.append(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+    return "".join(lines)
 
 
-def _without_gaps(
-    segments: Sequence[Segment], duration_s: float
-) -> list[tuple[float, float, str]]:
-    """A TextGrid tier covers the whole time: pauses are intervals without text."""
-    intervals: list[tuple[float, float, str]] = []
-    reached_s = 0.0
+def _utterances(segments: Sequence[Segment], recording: str) -> list[str]:
+    """Return a name for each segment: recording, channel, speaker, times in ms; none twice."""
+    names: list[str] = []
+    seen: Counter[str] = Counter()
     for segment in segments:
-        if segment.start_s < reached_s:
-            raise SettingError(
-                "segments", segment, f"a start at {reached_s} s or later", "Use --format rttm."
-            )
-        if segment.start_s > reached_s:
-            intervals.append((reached_s, segment.start_s, ""))
-        intervals.append((segment.start_s, segment.end_s, segment.label))
-        reached_s = segment.end_s
-    if reached_s < duration_s:
-        intervals.append((reached_s, duration_s, ""))
-    return intervals
+        start_ms, end_ms = (round(time_s * 1000.0) for time_s in _in_milliseconds(segment))
+        channel = [] if segment.channel is None else [f"ch{segment.channel}"]
+        label = [] if segment.label == _UNNAMED else [_word(segment.label)]
+        name = "-".join([recording, *channel, *label, f"{start_ms:09d}", f"{end_ms:09d}"])
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    return names
 
 
-def _srt_time(time_s: float) -> str:
-    total_ms = round(time_s * 1000.0)
-    minutes, ms = divmod(total_ms, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{ms // 1000:02d},{ms % 1000:03d}"
+def _in_milliseconds(segment: Segment) -> tuple[float, float]:
+    """Return start and end in s, rounded apart, so that what touches still does."""
+    start_s, end_s = round(float(segment.start_s), 3), round(float(segment.end_s), 3)
+    return start_s, max(end_s, start_s + _SHORTEST_S)
 
 
 def _word(text: str) -> str:
     return "_".join(text.split()) or "<NA>"
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
 
 
 _Writer = Callable[[Sequence[Segment], str, float], str]
@@ -187,10 +208,14 @@ _WRITERS: Mapping[str, _Writer] = {
     "json": _json,
     "csv": _csv,
     "rttm": _rttm,
+    "textgrid": lambda segments, _uri, duration_s: textgrid_text(segments, duration_s),
+    "srt": lambda segments, _uri, _duration_s: srt_text(segments),
+    "vtt": lambda segments, _uri, _duration_s: vtt_text(segments),
     "audacity": _audacity,
     "txt": _audacity,
-    "textgrid": _textgrid,
-    "srt": _srt,
+    "kaldi": _kaldi,
+    "lhotse": _lhotse,
+    "jsonl": _lhotse,
 }
 SEGMENT_KINDS = tuple(_WRITERS)
-"""Every kind that `format_segments` writes; all but ``audacity`` are also suffixes."""
+"""Every kind that `format_segments` writes; all but ``audacity`` and ``lhotse`` are suffixes."""

@@ -49,7 +49,12 @@ from audiokit.testing import (
     speechlike,
     split_at,
 )
-from audiokit.vad.detector import SpeechDetector
+from audiokit.vad.detector import DetectorSettings, SpeechDetector
+from audiokit.vad.endpoint import EndpointSettings
+from audiokit.vad.energy_engine import EnergyScorer
+from audiokit.vad.gate import SpeechGate
+from audiokit.vad.network import NetworkScorer
+from audiokit.vad.prosody import ProsodyTrack
 
 
 def of_package(package, build):
@@ -107,6 +112,10 @@ PROCESSORS = {
         fmt, CompressorSettings(detector="rms", makeup_db=6.0, lookahead_ms=0.0)
     ),
     "expander": lambda fmt: Expander(fmt, ExpanderSettings(threshold_dbfs=-30.0, hold_ms=5.0)),
+    "speech gate": SpeechGate,
+    "speech gate by level": lambda fmt: SpeechGate(
+        fmt, EndpointSettings(min_speech_ms=20.0, preroll_ms=10.0), scorer=EnergyScorer(fmt)
+    ),
     "automatic gain": lambda fmt: Agc(fmt, AgcSettings(target_active_dbov=-9.0)),
     "normalizer that limits": lambda fmt: LoudnessNormalizer(
         fmt, LoudnessSettings(target_lufs=-14.0, ceiling_dbtp=-9.0)
@@ -117,6 +126,12 @@ PROCESSORS = {
 }
 ANALYZERS = {
     "speech": SpeechDetector,
+    "speech by level": lambda fmt: SpeechDetector(fmt, DetectorSettings(engine="energy")),
+    "speech of a few seconds": lambda fmt: SpeechDetector(
+        fmt, DetectorSettings(engine="energy", max_speech_s=1.0)
+    ),
+    "how likely speech is": NetworkScorer,
+    "melody": ProsodyTrack,
     "features": FeatureExtractor,
     "every feature": lambda fmt: FeatureExtractor(fmt, FeatureSettings(families=FAMILY_NAMES)),
 }

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiokit.stage import Block, Fact, Processor, StreamFormat
-from audiokit.vad.detector import SpeechDetector
 from audiokit.vad.endpoint import (
     EndpointEvent,
     EndpointMachine,
@@ -18,6 +17,7 @@ from audiokit.vad.endpoint import (
     SpeechStarted,
     frames_of,
 )
+from audiokit.vad.network import NetworkScorer
 from audiokit.vad.scorer import FRAMES_PER_SECOND, SpeechScorer
 
 __all__ = ["SpeechGate"]
@@ -37,7 +37,7 @@ class SpeechGate(Processor):
     Args:
         fmt: Format of the stream; 8000 Hz or more.
         settings: When it opens and shuts.
-        scorer: Who says how likely speech is; the detector's default if None. The gate feeds
+        scorer: Who says how likely speech is; the network if None. The gate feeds
             it; nobody else may.
 
     Raises:
@@ -54,7 +54,7 @@ class SpeechGate(Processor):
     ) -> None:
         self.fmt = fmt
         self.settings = settings or EndpointSettings()
-        self._scorer = scorer or _DefaultScorer(fmt)
+        self._scorer = scorer or NetworkScorer(fmt)
         look_ahead_s = self._scorer.look_ahead_s
         self._machine = EndpointMachine(self.settings, look_ahead_s=look_ahead_s)
         self._preroll = frames_of(self.settings.preroll_ms)
@@ -145,21 +145,3 @@ class SpeechGate(Processor):
             at = starts[turn]
             gains[at : at + len(ramp)] = ramp if is_open[turn + 1] else 1.0 - ramp
         return gains
-
-
-class _DefaultScorer(SpeechScorer):
-    """The detector's own probabilities."""
-
-    def __init__(self, fmt: StreamFormat) -> None:
-        self.fmt = fmt
-        self._detector = SpeechDetector(fmt)
-        self.look_ahead_s = self._detector.look_ahead_s
-
-    def process(self, block: Block) -> NDArray[np.float32]:
-        return self._detector.process_frames(block)
-
-    def flush(self) -> NDArray[np.float32]:
-        return self._detector.flush_frames()
-
-    def reset(self) -> None:
-        self._detector.reset()

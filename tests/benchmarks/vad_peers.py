@@ -15,7 +15,7 @@ from audiokit.vad.detector import SpeechDetector
 
 RNNOISE_RATE = 48000
 RNNOISE_FRAME = 480
-# Its answer is about earlier frames: as many as give it the best AUC on the aligned clips.
+# It answers once a frame is whole, and hears one more by its overlapping windows.
 RNNOISE_DELAY_FRAMES = 1
 
 

@@ -32,24 +32,20 @@ def times(segments):
 
 
 def found(block, fmt=MONO, **settings):
-    """By level, as a buzz is no voice to who knows voices."""
-    settings = {"engine": "energy"} | settings
     return analyze(SpeechDetector(fmt, DetectorSettings(**settings)), [block])
 
 
 @pytest.mark.parametrize("sample_rate", [8000, 11025, 16000, 44100, 48000])
-def test_bursts_are_found_within_40_ms_at_any_rate(sample_rate):
+def test_bursts_are_found_within_30_ms_from_the_first_sample_on(sample_rate):
     fmt = StreamFormat(sample_rate)
     segments = found(voice(fmt), fmt, pad_ms=0.0)
-    # The first begins the recording: by level alone, nobody knows yet that it is loud.
-    np.testing.assert_allclose(times(segments)[1:], BURSTS_S[1:], atol=0.0401)
+    np.testing.assert_allclose(times(segments), BURSTS_S, atol=0.0301)
 
 
-@pytest.mark.parametrize("gain", [0.1, 8.0])
+@pytest.mark.parametrize("gain", [0.001, 8.0])
 def test_level_does_not_matter(gain):
     block = voice(MONO)
-    scaled = found(block * np.float32(gain))
-    np.testing.assert_allclose(times(scaled), times(found(block)), atol=0.0201)
+    assert times(found(block * np.float32(gain))) == times(found(block))
 
 
 def test_channels_of_opposite_polarity_do_not_cancel():
@@ -68,7 +64,7 @@ def test_times_lie_on_the_frame_grid_and_within_the_recording():
         assert segment.end_s == round(segment.end_s, 2)
 
 
-@pytest.mark.parametrize("engine", ["network", "energy"])
+@pytest.mark.parametrize("engine", ["statistical", "network", "energy"])
 @pytest.mark.parametrize("amplitude", [0.0, 1e-4, 0.05, 0.3])
 def test_silence_and_steady_noise_hold_no_speech(amplitude, engine):
     noise = np.random.default_rng(1).standard_normal((16000 * 20, 1)) * amplitude
@@ -96,17 +92,14 @@ def test_padding_widens_and_never_overlaps():
 
 
 def test_short_speech_is_dropped():
-    [longest] = found(voice(MONO), min_speech_ms=1000.0)
-    assert longest.duration_s == pytest.approx(1.6, abs=0.12)
+    assert [round(s.duration_s, 1) for s in found(voice(MONO), min_speech_ms=1000.0)] == [1.6]
 
 
 def test_rows_are_the_same_for_every_cutting():
     block = voice(MONO, noise=0.05)
     whole = found(block)
-    detector = SpeechDetector(MONO, DetectorSettings(engine="energy"))
     for cuts in ([1], range(0, len(block), 320), range(77, len(block), 4999), [50_000, 50_000]):
-        detector.reset()
-        assert analyze(detector, split_at(block, cuts)) == whole
+        assert analyze(SpeechDetector(MONO), split_at(block, cuts)) == whole
 
 
 def test_probabilities_are_the_same_bits_for_every_cutting():
@@ -128,13 +121,13 @@ def test_probabilities_are_the_same_bits_for_every_cutting():
 
 
 def test_a_segment_comes_out_as_soon_as_it_is_final():
-    detector = SpeechDetector(MONO, DetectorSettings(engine="energy"))
+    detector = SpeechDetector(MONO)
     wait_s = detector.look_ahead_s + detector.settings.min_pause_ms / 1000.0
     n_heard = round(16000 * (0.9 + wait_s))
     assert len(detector.process(voice(MONO)[:n_heard])) == 1
 
 
-@pytest.mark.parametrize("engine", ["network", "energy"])
+@pytest.mark.parametrize("engine", ["statistical", "network", "energy"])
 def test_memory_does_not_grow_with_the_stream(engine):
     detector = SpeechDetector(MONO, DetectorSettings(engine=engine, max_speech_s=5.0))
     sizes = []
@@ -170,18 +163,18 @@ def test_six_digits_in_noise_are_six_segments(recordings):
 
     path = recordings / "vad" / "auditok_1to6arabic_noise.flac"
     block, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    fmt = StreamFormat(sample_rate)
-    segments = found(block, fmt, engine="network", min_pause_ms=340.0, min_speech_ms=250.0)
+    segments = found(block, StreamFormat(sample_rate), min_pause_ms=340.0, min_speech_ms=250.0)
     # Where each digit is loudest, read off the 100 ms levels.
     for segment, loudest_s in zip(segments, [0.8, 4.0, 9.1, 11.8, 15.3, 16.3], strict=True):
         assert segment.start_s < loudest_s < segment.end_s
 
 
-def test_read_speech_is_mostly_speech(recordings):
+@pytest.mark.parametrize("engine", ["statistical", "network"])
+def test_read_speech_is_mostly_speech(recordings, engine):
     import soundfile
 
     for path in sorted((recordings / "speech").glob("libri_*.flac")):
         block, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
-        segments = found(block, StreamFormat(sample_rate), engine="network")
+        segments = found(block, StreamFormat(sample_rate), engine=engine)
         ratio = total_s(segments) / (len(block) / sample_rate)
         assert 0.5 < ratio < 0.98, path.name

@@ -44,7 +44,8 @@ def data(tmp_path):
 def train(data, out, *more):
     main([
         str(data), "--out", str(out), "--n-scenes", "24", "--n-parts", "12", "--seconds", "2",
-        "--n-steps", "10", "--batch", "8", "--width", "8", "--memory-width", "8", "--seed", "3", *more,
+        "--n-steps", "10", "--batch", "8", "--width", "8", "--memory-width", "8", "--seed", "3",
+        *more,
     ])  # fmt: skip
     return json.loads(out.with_suffix(".json").read_text())
 

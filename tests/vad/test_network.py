@@ -40,7 +40,7 @@ def test_white_noise_is_even_in_all_bands_that_the_rate_carries(sample_rate):
 
 def test_a_voice_is_periodic_and_noise_is_not():
     time_s = np.arange(16000) / 16000
-    voice = sum(np.sin(2 * np.pi * 130 * k * time_s) / k for k in range(1, 20))
+    voice = sum(np.sin(2 * np.pi * 200 * k * time_s) / k for k in range(1, 20))
     periodicity = BandLevels(MONO).process(voice[:, np.newaxis].astype(np.float32))[:, N_BANDS]
     assert periodicity[5:-5].min() > 0.6
     assert np.mean(BandLevels(MONO).process(noise(5))[:, N_BANDS]) < 0.2

@@ -74,6 +74,14 @@ class DetectorSettings:
             if not 0.0 <= value <= _MAX_DURATION_MS:
                 raise SettingError(name, value, f"0 to {_MAX_DURATION_MS:.0f} ms")
 
+    def check_installed(self) -> None:
+        """Load what the engine needs.
+
+        Raises:
+            MissingExtraError: Its package is not installed.
+        """
+        _scorer(self.engine, StreamFormat(16000))
+
 
 class SpeechDetector(Analyzer[list[Segment]]):
     """Find speech in a stream of any level, rate from 8 kHz on and number of channels.

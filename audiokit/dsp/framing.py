@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from audiokit.errors import SettingError
 from audiokit.stage import Block
 
-__all__ = ["Framer", "Frames"]
+__all__ = ["Framer", "Frames", "next_smooth"]
 
 Frames = NDArray[np.float32]
 """Frames of a stream, ``(frames, channels, frame_samples)``."""
@@ -78,3 +78,19 @@ class Framer:
     def flush(self, pad_samples: int) -> Frames:
         """Continue the stream with zeros; return the frames that are now whole."""
         return self.push(np.zeros((pad_samples, self.channels), np.float32))
+
+
+def next_smooth(length: int) -> int:
+    """Return the next length whose only prime factors are 2, 3 and 5: fast to transform.
+
+    Args:
+        length: 1 or more.
+    """
+    while True:
+        rest = length
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return length
+        length += 1

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from audiokit.dsp.framing import Framer
+from audiokit.dsp.framing import Framer, next_smooth
 from audiokit.errors import SettingError
 from audiokit.stage import Block, StreamFormat
 
@@ -63,7 +63,7 @@ class VoiceFrames:
         self._hop = round(_HOP_S * fmt.sample_rate)
         self.hop_s = self._hop / fmt.sample_rate
         self._n_window = round(_WINDOW_S * fmt.sample_rate)
-        self._n_fft = _next_smooth(self._n_window)
+        self._n_fft = next_smooth(self._n_window)
         bin_hz = fmt.sample_rate / self._n_fft
         self._window = np.hanning(self._n_window + 1)[:-1].astype(np.float32)
         self._n_bins = int(_HIGH_HZ / bin_hz) + 1
@@ -176,15 +176,3 @@ def _mel_bands(n_bins: int, bin_hz: float) -> NDArray[np.float64]:
     falling = (edges_hz[2:] - hz) / np.diff(edges_hz)[1:]
     triangles = np.maximum(np.minimum(rising, falling), 0.0)
     return np.asarray(triangles / triangles.sum(axis=0))
-
-
-def _next_smooth(length: int) -> int:
-    """Return the next length whose only prime factors are 2, 3 and 5: fast to transform."""
-    while True:
-        rest = length
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return length
-        length += 1

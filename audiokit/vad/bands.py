@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from audiokit.dsp.framing import next_smooth
 from audiokit.errors import SettingError
 from audiokit.stage import Block, StreamFormat
 from audiokit.vad.scorer import FRAMES_PER_SECOND, MIN_SAMPLE_RATE
@@ -54,7 +55,7 @@ class BandLevels:
             )
         self.fmt = fmt
         self._n_window = round(_WINDOW_S * fmt.sample_rate)
-        n_fft = _next_smooth(self._n_window)
+        n_fft = next_smooth(self._n_window)
         self._n_fft = n_fft
         window = np.hanning(self._n_window + 1)[:-1]
         bin_hz = fmt.sample_rate / n_fft
@@ -152,15 +153,3 @@ class BandLevels:
         peak: NDArray[np.float32] = np.maximum.reduce(correlation[:, self._lags], axis=1)
         peak /= np.maximum(correlation[:, 0], np.float32(_LEAST_MAGNITUDE))
         return peak
-
-
-def _next_smooth(length: int) -> int:
-    """Return the next length whose only prime factors are 2, 3 and 5: fast to transform."""
-    while True:
-        rest = length
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return length
-        length += 1

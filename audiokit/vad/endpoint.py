@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from audiokit.errors import SettingError
 from audiokit.ranges import check_range
+from audiokit.vad.hysteresis import decide
 from audiokit.vad.scorer import FRAMES_PER_SECOND
 
 __all__ = [
@@ -74,12 +75,12 @@ class EndpointSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechStarted:
-    """Somebody speaks.
+class _Told:
+    """Something that could be told only later.
 
     Args:
-        at_s: Where the speech began.
-        heard_s: How much of the stream was heard when that could be told.
+        at_s: Where it happened.
+        heard_s: How much of the stream was heard when it could be told.
     """
 
     at_s: float
@@ -92,21 +93,13 @@ class SpeechStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechEnded:
-    """Nobody speaks any more, for as long as the hangover.
+class SpeechStarted(_Told):
+    """Somebody speaks, from `at_s` on."""
 
-    Args:
-        at_s: Where the speech ended.
-        heard_s: How much of the stream was heard when that could be told.
-    """
 
-    at_s: float
-    heard_s: float
-
-    @property
-    def latency_s(self) -> float:
-        """How late it was told."""
-        return self.heard_s - self.at_s
+@dataclass(frozen=True, slots=True)
+class SpeechEnded(_Told):
+    """Nobody speaks any more since `at_s`, for as long as the hangover."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,11 +208,7 @@ class EndpointMachine:
 
     def _runs(self, probabilities: NDArray[np.float32]) -> list[tuple[bool, int, int]]:
         """Return stretches of frames that were decided alike, ``(is_speech, first, last)``."""
-        begins, ends = probabilities >= self._upper, probabilities < self._lower
-        # Frames between the thresholds repeat the last clear one: look up its position.
-        position = np.where(begins | ends, np.arange(1, len(begins) + 1), 0)
-        clear = np.concatenate([[self._is_above], begins])
-        decided = clear[np.maximum.accumulate(position)]
+        decided = decide(probabilities, self._is_above, upper=self._upper, lower=self._lower)
         edges = [0, *(np.flatnonzero(np.diff(decided)) + 1).tolist(), len(decided)]
         base, self._n_frames = self._n_frames, self._n_frames + len(decided)
         if len(decided) == 0:

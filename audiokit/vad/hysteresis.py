@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FrameRun", "Hysteresis"]
+__all__ = ["FrameRun", "Hysteresis", "decide"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,7 @@ class Hysteresis:
         return self._release(self._end + self._min_pause)
 
     def _decide(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
-        begins, ends = probabilities >= self._upper, probabilities < self._lower
-        # Frames between the thresholds repeat the last clear one: look up its position.
-        position = np.where(begins | ends, np.arange(1, len(begins) + 1), 0)
-        clear = np.concatenate([[self._is_speech], begins])
-        decided: NDArray[np.bool_] = clear[np.maximum.accumulate(position)]
+        decided = decide(probabilities, self._is_speech, upper=self._upper, lower=self._lower)
         self._is_speech = bool(decided[-1]) if len(decided) else self._is_speech
         return decided
 
@@ -96,3 +93,22 @@ class Hysteresis:
         run = FrameRun(self._start, self._end, round(self._sum / self._count / 1000.0, 3))
         self._start, self._end, self._sum, self._count = -1, -1, 0, 0
         return [run] if run.end - run.start >= self._min_run else []
+
+
+def decide(
+    probabilities: NDArray[np.float32], was_speech: Any, *, upper: float, lower: float
+) -> NDArray[np.bool_]:
+    """Return which frames are speech: between the thresholds, as the frame before.
+
+    Args:
+        probabilities: ``(frames,)``, 0 to 1.
+        was_speech: What the frame before the first was.
+        upper: Speech from here on.
+        lower: None below.
+    """
+    begins, ends = probabilities >= upper, probabilities < lower
+    # Frames between the thresholds repeat the last clear one: look up its position.
+    position = np.where(begins | ends, np.arange(1, len(begins) + 1), 0)
+    clear = np.concatenate([[was_speech], begins])
+    decided: NDArray[np.bool_] = clear[np.maximum.accumulate(position)]
+    return decided

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,9 +12,12 @@ __all__ = ["aligned_product"]
 _ROWS = 16
 
 
+Number = TypeVar("Number", np.float32, np.float64)
+
+
 def aligned_product(
-    rows: NDArray[np.float32], matrix: NDArray[np.float32], *, first: int
-) -> NDArray[np.float32]:
+    rows: NDArray[Number], matrix: NDArray[Number], *, first: int
+) -> NDArray[Number]:
     """Multiply rows of a stream by a matrix, with the same bits for any cutting.
 
     A BLAS product chooses its kernel by the number of rows, which changes the last
@@ -31,8 +36,8 @@ def aligned_product(
     before = first % _ROWS
     n_padded = -(-(before + n_rows) // _ROWS) * _ROWS
     if n_padded != n_rows or not rows.flags.c_contiguous:
-        padded = np.zeros((n_padded, width), np.float32)
+        padded = np.zeros((n_padded, width), rows.dtype)
         padded[before : before + n_rows] = rows
         rows = padded
-    groups: NDArray[np.float32] = np.matmul(rows.reshape(-1, _ROWS, width), matrix)
+    groups: NDArray[Number] = np.matmul(rows.reshape(-1, _ROWS, width), matrix)
     return groups.reshape(n_padded, -1)[before : before + n_rows]

@@ -5,30 +5,36 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.features.spectrum import FrameGroup
+from audiokit.features.family import Family
+from audiokit.features.levels import levels_of
+from audiokit.features.plan import Plan
+from audiokit.features.transform import FrameGroup
 
-__all__ = ["ENERGY_FLOOR_DBFS", "EnergyFamily"]
+__all__ = ["LEVEL_FLOOR_DBFS", "EnergyFamily", "mean_square"]
 
-ENERGY_FLOOR_DBFS = -100.0
+LEVEL_FLOOR_DBFS = -100.0
 """Lowest level of a frame; digital silence has it."""
 
 
-class EnergyFamily:
+def mean_square(group: FrameGroup) -> NDArray[np.float32]:
+    """Return the mean of the squared samples of each frame, ``(frames, 1)``."""
+    # A sum along contiguous rows: each row is added up by itself, in a fixed order.
+    power: NDArray[np.float32] = np.add.reduce(np.square(group.samples), axis=1, keepdims=True)
+    power /= np.float32(group.samples.shape[1])
+    return power
+
+
+class EnergyFamily(Family):
     """``energy_dbfs``: root mean square of a frame, unwindowed.
 
-    0 dBFS is a constant 1.0, so a full-scale sine has -3.01 dBFS.
+    0 dBFS is a constant 1.0, so a full-scale sine has -3.01 dBFS. The floor is
+    `LEVEL_FLOOR_DBFS`.
     """
 
     columns: tuple[str, ...] = ("energy_dbfs",)
 
-    def rows(self, group: FrameGroup) -> NDArray[np.float32]:
-        """Return ``(frames, 1)`` in dBFS, at least `ENERGY_FLOOR_DBFS`."""
-        # A sum along contiguous rows: each row is added up by itself, in a fixed order.
-        squares = np.square(group.samples)
-        power: NDArray[np.float32] = np.add.reduce(squares, axis=1, keepdims=True)
-        power /= np.float32(group.samples.shape[1])
-        np.maximum(power, np.float32(10.0 ** (ENERGY_FLOOR_DBFS / 10.0)), out=power)
-        np.log10(power, out=power)
-        power *= np.float32(10.0)
-        np.maximum(power, np.float32(ENERGY_FLOOR_DBFS), out=power)
-        return power
+    def __init__(self, plan: Plan) -> None:
+        del plan  # any will do
+
+    def push(self, group: FrameGroup) -> NDArray[np.float32]:
+        return levels_of(group.of(mean_square), "db", floor=10.0 ** (LEVEL_FLOOR_DBFS / 10.0))

@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.errors import SettingError
-from audiokit.features.crossings import CrossingsFamily
-from audiokit.features.deltas import LOOKAHEAD_FRAMES, DeltaStream
-from audiokit.features.energy import EnergyFamily
-from audiokit.features.grid import FrameCutter, FrameGrid
-from audiokit.features.mel import MelFamily
-from audiokit.features.mel_bank import MelBank
-from audiokit.features.mfcc import MfccFamily
+from audiokit.features.families import FAMILIES
+from audiokit.features.family import Family
+from audiokit.features.grid import FrameCutter
+from audiokit.features.lineup import RowLineup
+from audiokit.features.plan import make_plan
 from audiokit.features.settings import FeatureSettings
-from audiokit.features.spectral import SpectralFamily
-from audiokit.features.spectrum import Family, Spectrum
-from audiokit.stage import Analyzer, Block, StreamFormat
+from audiokit.features.transform import FrameTransform
+from audiokit.stage import Analyzer, Block, StreamFormat, admit
 
 __all__ = ["FeatureExtractor"]
 
-_LONGEST_FFT = 1 << 17
-
 
 class FeatureExtractor(Analyzer[NDArray[np.float32]]):
-    """Extract feature rows, with librosa's numbers, from a stream.
+    """Extract feature rows from a stream, with the numbers of the program a preset names.
 
-    Frames are centred and zero-padded as by librosa's defaults, with a periodic Hann
-    window and Slaney mel bands, so that ``librosa.feature`` gives the same table for
-    the same `n_fft`, window and hop. Channels are averaged first. Rows are float32,
+    By default those are librosa's: frames are centred and zero-padded, with a periodic
+    Hann window and Slaney mel bands, so that ``librosa.feature`` gives the same table
+    for the same `n_fft`, window and hop. Channels are averaged first. Rows are float32,
     ``(frames, len(columns))``, always finite, with the same bits for any cutting.
 
-    A row is final half a window after its centre; with deltas, four frames later still,
-    and the first four rows when nine frames have come.
+    A row is final when the last of its families is: half a window after its centre, and
+    `late_frames` frames later where a family looks ahead. Fitted derivatives hold back
+    the first rows until nine frames have come.
 
     Args:
         fmt: Format of the stream.
@@ -43,23 +37,26 @@ class FeatureExtractor(Analyzer[NDArray[np.float32]]):
 
     Attributes:
         grid: The frame rule in samples. Its `n_fft` is the next power of two above the
-            window, doubled until no mel band is empty, as half of 80 bands would be in
-            part at 8 kHz.
+            window, with librosa's preset doubled until no mel band is empty.
         columns: Name of each column, with its unit.
         families: Where each family lies in a row; the derivatives belong to ``mfcc``.
+        late_frames: How many frames after its own a row is final, at most.
 
     Raises:
         SettingError: The sample rate cannot give what the settings ask for.
+        BlockError: `process` met NaN, infinity or another shape.
     """
 
     def __init__(self, fmt: StreamFormat, settings: FeatureSettings | None = None) -> None:
         self.fmt = fmt
         self.settings = settings or FeatureSettings()
-        self.grid, self._bank = _grid_and_bank(fmt.sample_rate, self.settings)
-        self._spectrum = Spectrum(self.grid, self._bank)
-        self._families = {name: self._family(name) for name in self.settings.families}
-        self.columns, self.families = self._layout()
+        self._plan = make_plan(self.settings.rule, fmt.sample_rate)
+        self.grid = self._plan.grid
+        self._transform = FrameTransform(self.grid, self._plan.preset)
         self.reset()
+        self.columns = tuple(column for family in self._families for column in family.columns)
+        self.families = self._places()
+        self.late_frames = max(family.late_frames for family in self._families)
 
     @property
     def hop_s(self) -> float:
@@ -68,69 +65,47 @@ class FeatureExtractor(Analyzer[NDArray[np.float32]]):
 
     @property
     def latency_s(self) -> float:
-        """Seconds from the centre of a frame to its row, but for the first four rows."""
-        window_s = (self.grid.window_samples - self.grid.lead_samples) / self.fmt.sample_rate
-        return window_s + (LOOKAHEAD_FRAMES * self.hop_s if self._n_orders else 0.0)
+        """Seconds from the centre of a frame to its row, but for the first few rows."""
+        behind = self.grid.lead_samples + self.grid.first_centre_samples
+        window_s = (self.grid.window_samples - behind) / self.fmt.sample_rate
+        return window_s + self.late_frames * self.hop_s
 
     def frame_time_s(self, frame: int) -> float:
         """Return the time in seconds of the centre of a row's frame."""
         return self.grid.time_s(frame)
 
     def process(self, block: Block) -> NDArray[np.float32]:
-        return self._rows(self._frames.push(_mono(block)))
+        # No chain stands before an analyzer, so it is a door of its own.
+        mono = _mono(admit(self.fmt, block))
+        for family in self._families:
+            family.hear(mono)
+        self._push(self._frames.push(mono))
+        return self._lineup.take()
 
     def flush(self) -> NDArray[np.float32]:
-        rows = self._rows(self._frames.finish())
-        held = self._deltas.finish() if self._deltas else None
-        return rows if held is None else np.concatenate([rows, held])
+        self._push(self._frames.finish())
+        for index, family in enumerate(self._families):
+            self._lineup.push(index, family.finish())
+        return self._lineup.take()
 
     def reset(self) -> None:
         self._frames = FrameCutter(self.grid)
-        self._deltas: DeltaStream | None = None
-        if self._n_orders:
-            before = self.families["mfcc"].start
-            source = slice(before, before + self.settings.n_mfcc)
-            self._deltas = DeltaStream(source, orders=self._n_orders)
+        self._families: list[Family] = [FAMILIES[name](self._plan) for name in self.settings.names]
+        self._lineup = RowLineup([len(family.columns) for family in self._families])
 
-    @property
-    def _n_orders(self) -> int:
-        return self.settings.deltas if "mfcc" in self._families else 0
+    def _places(self) -> dict[str, slice]:
+        places: dict[str, slice] = {}
+        start = 0
+        for name, family in zip(self.settings.names, self._families, strict=True):
+            places[name] = slice(start, start + len(family.columns))
+            start = places[name].stop
+        return places
 
-    def _family(self, name: str) -> Family:
-        settings = self.settings
-        match name:
-            case "mel":
-                return MelFamily(self._bank)
-            case "mfcc":
-                return MfccFamily(n_mels=settings.n_mels, n_mfcc=settings.n_mfcc)
-            case "energy":
-                return EnergyFamily()
-            case "crossings":
-                return CrossingsFamily()
-            case _:
-                return SpectralFamily(self.grid)
-
-    def _layout(self) -> tuple[tuple[str, ...], dict[str, slice]]:
-        columns: list[str] = []
-        families: dict[str, slice] = {}
-        for name, family in self._families.items():
-            start = len(columns)
-            columns.extend(family.columns)
-            if name == "mfcc":
-                suffixes = ("_delta", "_delta2")[: self._n_orders]
-                columns.extend(f"{of}{suffix}" for suffix in suffixes for of in family.columns)
-            families[name] = slice(start, len(columns))
-        return tuple(columns), families
-
-    def _rows(self, frames: Iterable[tuple[int, NDArray[np.float32]]]) -> NDArray[np.float32]:
-        n_columns = sum(len(family.columns) for family in self._families.values())
-        tables = [np.zeros((0, n_columns), np.float32)]
+    def _push(self, frames: Iterable[tuple[int, NDArray[np.float32]]]) -> None:
         for first, samples in frames:
-            group = self._spectrum.group(first, samples)
-            table = [family.rows(group) for family in self._families.values()]
-            tables.append(np.concatenate(table, axis=1))
-        rows = np.concatenate(tables)
-        return self._deltas.push(rows) if self._deltas else rows
+            group = self._transform.group(first, samples)
+            for index, family in enumerate(self._families):
+                self._lineup.push(index, family.push(group))
 
 
 def _mono(block: Block) -> NDArray[np.float32]:
@@ -143,16 +118,3 @@ def _mono(block: Block) -> NDArray[np.float32]:
         mono += block[:, channel]
     mono /= np.float32(block.shape[1])
     return mono
-
-
-def _grid_and_bank(sample_rate: int, settings: FeatureSettings) -> tuple[FrameGrid, MelBank]:
-    grid = settings.grid(sample_rate)
-    top_hz = settings.top_hz(sample_rate)
-    while True:
-        bank = MelBank(grid, n_mels=settings.n_mels, fmin_hz=settings.fmin_hz, fmax_hz=top_hz)
-        if not bank.n_empty:
-            return grid, bank
-        if grid.n_fft >= _LONGEST_FFT:
-            rule = f"fewer mel bands at {sample_rate} Hz: {bank.n_empty} of them would be empty"
-            raise SettingError("n_mels", settings.n_mels, rule)
-        grid = replace(grid, n_fft=2 * grid.n_fft)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,29 +17,48 @@ _FEWEST_FRAMES = 16
 
 @dataclass(frozen=True, slots=True)
 class FrameGrid:
-    """A frame rule: frame ``i`` is centred on sample ``i * hop_samples``.
+    """A frame rule: frame ``i`` is centred on a sample, ``i`` hops after the first frame's.
 
-    The stream is continued with zeros on both sides, so that the first frame is centred
-    on the first sample (librosa's ``center=True, pad_mode="constant"``).
+    ==========  ==============================  ================  ====================
+    edges       beyond the stream's ends lie    first centre      frames of n samples
+    ==========  ==============================  ================  ====================
+    zeros       zeros (librosa's default)       first sample      1 + n // hop
+    reflect     its mirror image (Whisper)      first sample      n // hop
+    snip        nothing (Kaldi, HTK)            half a window in  1 + (n - window) // hop
+    ==========  ==============================  ================  ====================
 
     Args:
         sample_rate: Of the stream, in Hz.
         window_samples: Length of the analysis window.
         hop_samples: From one frame to the next; at most `window_samples`.
         n_fft: Length of the transform; at least `window_samples`.
+        edges: What the frames at the ends of the stream see.
     """
 
     sample_rate: int
     window_samples: int
     hop_samples: int
     n_fft: int
+    edges: Literal["zeros", "reflect", "snip"] = "zeros"
 
     @property
     def lead_samples(self) -> int:
-        """How far the window of a frame begins before the frame's centre."""
+        """How far the first frame's window begins before the stream."""
+        if self.edges == "snip":
+            return 0
         # librosa centres the window in the transform and the transform on the sample;
         # where the lengths differ in parity, this keeps its choice.
         return self.n_fft // 2 - (self.n_fft - self.window_samples) // 2
+
+    @property
+    def first_centre_samples(self) -> float:
+        """Where the first frame's centre lies in the stream."""
+        return self.window_samples / 2.0 if self.edges == "snip" else 0.0
+
+    @property
+    def fewest_samples(self) -> int:
+        """How long a stream must be to have a frame."""
+        return {"zeros": 1, "reflect": self.hop_samples, "snip": self.window_samples}[self.edges]
 
     @property
     def group_frames(self) -> int:
@@ -52,12 +72,15 @@ class FrameGrid:
         return np.arange(self.n_fft // 2 + 1, dtype=np.float64) * spacing_hz
 
     def n_frames(self, n_samples: int) -> int:
-        """Return how many frames a stream of so many samples has; none if it is empty."""
-        return 1 + n_samples // self.hop_samples if n_samples else 0
+        """Return how many frames a stream of so many samples has."""
+        if self.edges == "snip":
+            return max(0, 1 + (n_samples - self.window_samples) // self.hop_samples)
+        n_hops = n_samples // self.hop_samples
+        return n_hops + 1 if self.edges == "zeros" and n_samples else n_hops
 
     def time_s(self, frame: int) -> float:
         """Return the time in seconds of a frame's centre."""
-        return frame * self.hop_samples / self.sample_rate
+        return (self.first_centre_samples + frame * self.hop_samples) / self.sample_rate
 
 
 class FrameCutter:
@@ -69,7 +92,9 @@ class FrameCutter:
 
     def __init__(self, grid: FrameGrid) -> None:
         self.grid = grid
-        self._held = np.zeros(grid.lead_samples, np.float32)
+        self._is_mirror_due = grid.edges == "reflect"
+        n_zeros = grid.lead_samples if grid.edges == "zeros" else 0
+        self._held = np.zeros(n_zeros, np.float32)
         self._n_samples = 0
         self._next = 0
 
@@ -83,16 +108,27 @@ class FrameCutter:
         yield from self._cut(mono)
 
     def finish(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Yield the frames that need the zeros after the end of the stream."""
-        remaining = self.grid.n_frames(self._n_samples) - self._next
-        if remaining > 0:
-            needed = (remaining - 1) * self.grid.hop_samples + self.grid.window_samples
-            yield from self._cut(np.zeros(needed - len(self._held), np.float32))
+        """Yield the frames that need what lies after the end of the stream."""
+        n_remaining = self.grid.n_frames(self._n_samples) - self._next
+        if n_remaining <= 0:
+            return
+        needed = (n_remaining - 1) * self.grid.hop_samples + self.grid.window_samples
+        before = self.grid.lead_samples if self._is_mirror_due else 0
+        after = needed - before - len(self._held)
+        if self.grid.edges == "reflect":
+            mirrored = np.pad(self._held, (before, after), mode="reflect")
+            self._is_mirror_due, self._held = False, mirrored[:0]
+            yield from self._cut(mirrored)
+        else:
+            yield from self._cut(np.zeros(after, np.float32))
 
     def _cut(self, mono: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
         window, hop = self.grid.window_samples, self.grid.hop_samples
         held = np.concatenate([self._held, mono])
-        if len(held) < window:
+        if self._is_mirror_due and len(held) > self.grid.lead_samples:
+            held = np.concatenate([held[self.grid.lead_samples : 0 : -1], held])
+            self._is_mirror_due = False
+        if self._is_mirror_due or len(held) < window:
             self._held = held
             return
         # What sliding_window_view would give, at a tenth of its cost for a live block.

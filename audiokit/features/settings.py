@@ -3,99 +3,108 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from audiokit.errors import SettingError
-from audiokit.features.grid import FrameGrid
-from audiokit.units import samples_from_ms
+from audiokit.features.families import FAMILIES
+from audiokit.features.presets import PRESETS, Levels, Preset
 
-__all__ = ["FAMILY_NAMES", "FeatureSettings"]
+__all__ = ["FAMILY_NAMES", "PRESET_NAMES", "FeatureSettings"]
 
-FAMILY_NAMES = ("mel", "mfcc", "energy", "crossings", "spectral")
+FAMILY_NAMES = tuple(FAMILIES)
 """Every family that can be asked for."""
 
-_SHORTEST_WINDOW_SAMPLES = 4
+PRESET_NAMES = tuple(PRESETS)
+"""Every preset."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureSettings:
     """What to extract; the defaults are a set to train speech models on.
 
+    None stands for what the preset says.
+
     Raises:
-        SettingError: A value lies outside its range, or a family is unknown.
+        SettingError: A value lies outside its range or is fixed by the preset, or a
+            family or preset is unknown.
     """
 
-    families: tuple[str, ...] = ("mel", "mfcc", "energy", "spectral")
+    families: tuple[str, ...] | None = None
     """Which families, in the order of their columns; see `FAMILY_NAMES`."""
-    window_ms: float = 25.0
-    """Length of a frame's Hann window in ms, 1 to 1000."""
-    hop_ms: float = 10.0
+    preset: str = "librosa"
+    """Whose frames, bands and cepstrum: ``librosa``, ``kaldi``, ``whisper`` or ``htk``."""
+    window_ms: float | None = None
+    """Length of a frame in ms, 1 to 1000."""
+    hop_ms: float | None = None
     """From one frame to the next in ms, above 0 and at most `window_ms`."""
-    n_mels: int = 80
+    n_mels: int | None = None
     """Number of mel bands, 1 to 512."""
-    n_mfcc: int = 20
+    n_mfcc: int | None = None
     """Number of cepstral coefficients, 1 to `n_mels`."""
-    deltas: int = 2
+    deltas: int | None = None
     """Derivatives of the cepstral coefficients over time: 0, 1 or 2."""
-    fmin_hz: float = 0.0
+    fmin_hz: float | None = None
     """Where the lowest mel band begins in Hz, 0 or more."""
     fmax_hz: float | None = None
-    """Where the highest mel band ends in Hz; None for half the sample rate."""
+    """Where the highest mel band ends in Hz; half the sample rate where nothing is said."""
+    levels: Levels | None = None
+    """How mel bands and spectrum are given: ``db``, ``ln``, ``log10`` or ``power``."""
 
     def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            _refuse_unknown("preset", self.preset, PRESETS)
         self._check_families()
-        if not 1.0 <= self.window_ms <= 1000.0:
-            raise SettingError("window_ms", self.window_ms, "1 to 1000 ms")
-        if not 0.0 < self.hop_ms <= self.window_ms:
-            raise SettingError(
-                "hop_ms", self.hop_ms, f"above 0 and at most window_ms, {self.window_ms} ms"
-            )
-        if not 1 <= self.n_mels <= 512:
-            raise SettingError("n_mels", self.n_mels, "1 to 512")
-        if not 1 <= self.n_mfcc <= self.n_mels:
-            raise SettingError("n_mfcc", self.n_mfcc, f"1 to n_mels, {self.n_mels}")
-        if self.deltas not in (0, 1, 2):
-            raise SettingError("deltas", self.deltas, "0, 1 or 2")
-        if not self.fmin_hz >= 0.0:
-            raise SettingError("fmin_hz", self.fmin_hz, "0 Hz or more")
+        _check_ranges(self.rule)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The families that are extracted."""
+        return self.rule.default_families if self.families is None else self.families
+
+    @property
+    def rule(self) -> Preset:
+        """The preset, with what the settings say in place of what it says."""
+        return PRESETS[self.preset].adjusted(
+            window_ms=self.window_ms,
+            hop_ms=self.hop_ms,
+            n_mels=self.n_mels,
+            n_mfcc=self.n_mfcc,
+            deltas=self.deltas,
+            fmin_hz=self.fmin_hz,
+            fmax_hz=self.fmax_hz,
+            levels=self.levels,
+        )
 
     def _check_families(self) -> None:
-        for name in self.families:
+        known = PRESETS[self.preset].known_families
+        for name in self.names:
             if name not in FAMILY_NAMES:
-                near = difflib.get_close_matches(name, FAMILY_NAMES, n=1, cutoff=0.4)
-                hint = f"Did you mean {near[0]!r}?" if near else ""
-                raise SettingError("families", name, f"some of {', '.join(FAMILY_NAMES)}", hint)
-        if not self.families or len(set(self.families)) != len(self.families):
-            raise SettingError("families", self.families, "at least one, each of them once")
+                _refuse_unknown("families", name, FAMILY_NAMES)
+            if known is not None and name not in known:
+                rule = f"some of {', '.join(known)} with preset {self.preset!r}"
+                raise SettingError("families", name, rule)
+        if not self.names or len(set(self.names)) != len(self.names):
+            raise SettingError("families", self.names, "at least one, each of them once")
 
-    def grid(self, sample_rate: int) -> FrameGrid:
-        """Return the frame rule at a sample rate in Hz.
 
-        The transform is as long as the next power of two above the window.
+def _refuse_unknown(setting: str, name: str, known: Iterable[str]) -> None:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"Did you mean {near[0]!r}?" if near else ""
+    raise SettingError(setting, name, f"one of {', '.join(known)}", hint)
 
-        Raises:
-            SettingError: The window or the hop is shorter than the rate can express.
-        """
-        window_samples = samples_from_ms(self.window_ms, sample_rate)
-        hop_samples = samples_from_ms(self.hop_ms, sample_rate)
-        if window_samples < _SHORTEST_WINDOW_SAMPLES:
-            raise SettingError(
-                "window_ms", self.window_ms, f"{_SHORTEST_WINDOW_SAMPLES} samples or more"
-            )
-        if hop_samples < 1:
-            raise SettingError("hop_ms", self.hop_ms, "one sample or more")
-        n_fft = 1 << (window_samples - 1).bit_length()
-        return FrameGrid(sample_rate, window_samples, hop_samples, n_fft)
 
-    def top_hz(self, sample_rate: int) -> float:
-        """Return where the highest mel band ends at a sample rate, in Hz.
-
-        Raises:
-            SettingError: `fmax_hz` lies below `fmin_hz`, or above half the rate.
-        """
-        half_hz = sample_rate / 2.0
-        top_hz = half_hz if self.fmax_hz is None else self.fmax_hz
-        if not self.fmin_hz < top_hz <= half_hz:
-            rule = f"above fmin_hz, {self.fmin_hz:g} Hz, and at most {half_hz:g} Hz"
-            raise SettingError("fmax_hz", top_hz, rule)
-        return top_hz
+def _check_ranges(rule: Preset) -> None:
+    if not 1.0 <= rule.window_ms <= 1000.0:
+        raise SettingError("window_ms", rule.window_ms, "1 to 1000 ms")
+    if not 0.0 < rule.hop_ms <= rule.window_ms:
+        limits = f"above 0 and at most window_ms, {rule.window_ms} ms"
+        raise SettingError("hop_ms", rule.hop_ms, limits)
+    if not 1 <= rule.n_mels <= 512:
+        raise SettingError("n_mels", rule.n_mels, "1 to 512")
+    if not 1 <= rule.n_mfcc <= rule.n_mels:
+        raise SettingError("n_mfcc", rule.n_mfcc, f"1 to n_mels, {rule.n_mels}")
+    if rule.deltas not in (0, 1, 2):
+        raise SettingError("deltas", rule.deltas, "0, 1 or 2")
+    if not rule.fmin_hz >= 0.0:
+        raise SettingError("fmin_hz", rule.fmin_hz, "0 Hz or more")

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiokit.features.aligned import aligned_product
+from audiokit.features.family import Family
 from audiokit.features.grid import FrameGrid
-from audiokit.features.spectrum import FrameGroup
+from audiokit.features.plan import Plan
+from audiokit.features.transform import FrameGroup
 
 __all__ = ["ROLLOFF_SHARE", "SpectralFamily"]
 
@@ -34,13 +36,13 @@ def _sums(grid: FrameGrid) -> NDArray[np.float32]:
     return sums
 
 
-class SpectralFamily:
+class SpectralFamily(Family):
     """Centroid, bandwidth and roll-off of the magnitude, flatness of the power.
 
     Digital silence has no shape: its three frequencies are 0 Hz, its flatness is 1.
 
     Args:
-        grid: The frame rule.
+        plan: Where the bins lie.
 
     References:
         Definitions as in librosa 0.11, `librosa.feature.spectral_*`.
@@ -53,13 +55,12 @@ class SpectralFamily:
         "spectral_flatness",
     )
 
-    def __init__(self, grid: FrameGrid) -> None:
-        self._bins_hz = grid.bins_hz.astype(np.float32)
-        self._sums = _sums(grid)
+    def __init__(self, plan: Plan) -> None:
+        self._bins_hz = plan.grid.bins_hz.astype(np.float32)
+        self._sums = _sums(plan.grid)
 
-    def rows(self, group: FrameGroup) -> NDArray[np.float32]:
-        """Return ``(frames, 4)``: three columns in Hz, and the flatness, 0 to 1."""
-        magnitude = np.sqrt(group.power)
+    def push(self, group: FrameGroup) -> NDArray[np.float32]:
+        magnitude = group.magnitude
         sums = aligned_product(magnitude, self._sums, first=group.first)
         running = np.add.accumulate(sums[:, :-1], axis=1)
         total = np.maximum(running[:, -1], _TINY)

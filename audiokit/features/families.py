@@ -1,0 +1,44 @@
+"""Every family of features, by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from audiokit.features.chroma import ChromaFamily
+from audiokit.features.contrast import ContrastFamily
+from audiokit.features.crossings import CrossingsFamily
+from audiokit.features.energy import EnergyFamily
+from audiokit.features.family import Family
+from audiokit.features.flux import FluxFamily
+from audiokit.features.formants import FormantsFamily
+from audiokit.features.mel import MelFamily
+from audiokit.features.mfcc import MfccFamily
+from audiokit.features.pcen import PcenFamily
+from audiokit.features.plan import Plan
+from audiokit.features.rhythm import RhythmFamily
+from audiokit.features.rms import RmsFamily
+from audiokit.features.spectral import SpectralFamily
+from audiokit.features.spectrum import SpectrumFamily
+from audiokit.features.temporal import TemporalFamily
+from audiokit.features.tonal import TonalFamily
+
+__all__ = ["FAMILIES"]
+
+FAMILIES: Mapping[str, Callable[[Plan], Family]] = {
+    "spectrum": SpectrumFamily,
+    "mel": MelFamily,
+    "pcen": PcenFamily,
+    "mfcc": MfccFamily,
+    "chroma": ChromaFamily,
+    "tonal": TonalFamily,
+    "energy": EnergyFamily,
+    "rms": RmsFamily,
+    "crossings": CrossingsFamily,
+    "spectral": SpectralFamily,
+    "contrast": ContrastFamily,
+    "flux": FluxFamily,
+    "temporal": TemporalFamily,
+    "rhythm": RhythmFamily,
+    "formants": FormantsFamily,
+}
+"""What builds each family for one stream. A new family is a file and a line here."""

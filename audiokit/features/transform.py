@@ -1,0 +1,100 @@
+"""The one transform that all families share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiokit.features.grid import FrameGrid
+from audiokit.features.presets import Preset
+
+__all__ = ["FrameGroup", "FrameTransform"]
+
+
+class FrameGroup:
+    """A run of frames, and what is known about them.
+
+    Args:
+        first: Number of the first frame in the stream.
+        samples: The frames before windowing, ``(frames, window_samples)``, read-only.
+        power: Squared magnitude per bin, ``(frames, bins)``.
+    """
+
+    def __init__(
+        self, first: int, *, samples: NDArray[np.float32], power: NDArray[np.float32]
+    ) -> None:
+        self.first = first
+        self.samples = samples
+        self.power = power
+        self._derived: dict[Callable[[FrameGroup], NDArray[np.float32]], NDArray[np.float32]] = {}
+
+    @cached_property
+    def magnitude(self) -> NDArray[np.float32]:
+        """Magnitude per bin, ``(frames, bins)``; computed when first asked for."""
+        return np.sqrt(self.power)
+
+    def of(self, derive: Callable[[FrameGroup], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Return what `derive` makes of the group, the same array for everyone who asks.
+
+        Args:
+            derive: Remembered as an object: families that share it share its work.
+        """
+        if derive not in self._derived:
+            self._derived[derive] = derive(self)
+        return self._derived[derive]
+
+
+class FrameTransform:
+    """Power spectra of frames.
+
+    Args:
+        grid: The frame rule.
+        preset: Window, scale, and what is done to a frame before.
+    """
+
+    def __init__(self, grid: FrameGrid, preset: Preset) -> None:
+        self.grid = grid
+        self._preset = preset
+        self._window = _window(preset.window, grid.window_samples)
+        # Kept from group to group: fresh memory costs half as much as the transform. What
+        # lies beyond the window stays zero.
+        self._padded = np.zeros((grid.group_frames, grid.n_fft))
+        self._spectra = np.empty((grid.group_frames, grid.n_fft // 2 + 1), np.complex64)
+
+    def group(self, first: int, samples: NDArray[np.float32]) -> FrameGroup:
+        """Transform frames ``(frames, window_samples)`` that begin at number `first`."""
+        # In double precision, so that a quiet band far below a loud one stays exact. The
+        # window sits at the front of the transform, not in its middle, which only turns
+        # the phase.
+        padded, spectra = self._padded[: len(samples)], self._spectra[: len(samples)]
+        self._prepare(samples, padded[:, : self.grid.window_samples])
+        np.fft.rfft(padded, out=spectra)  # type: ignore[arg-type]  # the stub knows no single
+        power = np.square(spectra.real)
+        power += np.square(spectra.imag)
+        return FrameGroup(first, samples=samples, power=power)
+
+    def _prepare(self, samples: NDArray[np.float32], out: NDArray[np.float64]) -> None:
+        """Write the frames, as the transform takes them, to `out`."""
+        preset = self._preset
+        if preset.full_scale == 1.0:
+            np.multiply(samples, self._window, out=out)
+            return
+        np.multiply(samples, preset.full_scale, out=out)
+        if preset.is_offset_removed:
+            out -= np.add.reduce(out, axis=1, keepdims=True) / out.shape[1]
+        # The first sample of a frame counts as the one before it.
+        out[:, 1:] -= preset.preemphasis * out[:, :-1]
+        out[:, 0] *= 1.0 - preset.preemphasis
+        out *= self._window
+
+
+def _window(shape: str, length: int) -> NDArray[np.float64]:
+    turns = np.arange(length) / (length if shape == "hann" else length - 1)
+    if shape == "hamming":
+        return 0.54 - 0.46 * np.cos(2.0 * np.pi * turns)
+    hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * turns)
+    # Named after Kaldi's author: like Hamming's, but zero at its ends.
+    return np.asarray(hann**0.85 if shape == "povey" else hann)

@@ -10,7 +10,13 @@ from audiokit.cli.options import BatchOptions, OutputOptions, Sources, command
 from audiokit.cli.run import run_recipe
 from audiokit.recipe import make_recipe
 
-EXAMPLES = ("audiokit features takes/ -o feats/ --families mel,mfcc --hop-ms 10",)
+EXAMPLES = (
+    "audiokit features takes/ -o feats/ --families mel,mfcc --hop-ms 10",
+    "audiokit features takes/ -o feats/ --preset whisper --n-mels 128",
+)
+
+_RATES_HZ = {"whisper": 16000}
+"""Of presets that are defined for one rate."""
 
 
 @command
@@ -18,16 +24,31 @@ def features(
     sources: Sources,
     out: Annotated[str, typer.Option("--out", "-o", help="Folder for the feature files.")],
     families: Annotated[
-        str, typer.Option(help="Families, separated by commas.")
-    ] = "mel,mfcc,energy,spectral",
+        str | None,
+        typer.Option(help="Families, separated by commas; mel,mfcc,energy,spectral if not given."),
+    ] = None,
+    preset: Annotated[
+        str, typer.Option(help="Whose numbers: librosa, kaldi, whisper (16 kHz) or htk.")
+    ] = "librosa",
+    levels: Annotated[
+        str | None,
+        typer.Option(help="Mel bands and spectrum in db, ln, log10, or as power."),
+    ] = None,
     file_format: Annotated[
         str,
         typer.Option(
             "--format", envvar="AUDIOKIT_FEATURES_FORMAT", help="Feature files: npz, parquet."
         ),
     ] = "npz",
-    window_ms: Annotated[float, typer.Option(help="Length of a frame.")] = 25.0,
-    hop_ms: Annotated[float, typer.Option(help="From frame to frame.")] = 10.0,
+    window_ms: Annotated[
+        float | None, typer.Option(help="Length of a frame; 25 if not given.")
+    ] = None,
+    hop_ms: Annotated[
+        float | None, typer.Option(help="From frame to frame; 10 if not given.")
+    ] = None,
+    n_mels: Annotated[
+        int | None, typer.Option(help="Number of mel bands; 80, or as the preset has it.")
+    ] = None,
     sample_rate: Annotated[
         int | None, typer.Option(help="Resample to this many Hz first.")
     ] = None,
@@ -35,19 +56,24 @@ def features(
     batch: BatchOptions,
     output: OutputOptions,
 ) -> None:
-    """Extract mel, MFCC, energy and spectral features.
+    """Extract mel, MFCC, energy, spectral and other features.
 
     An .npz holds an array a family, (frames, columns), with column names, the time of
     the first frame and the hop; a Parquet file has a row a frame, the time first.
     """
     stages: list[dict[str, object]] = [{"use": "channels", "mode": "mono"}]
-    if sample_rate is not None:
-        stages.append({"use": "resample", "sample_rate": sample_rate})
-    settings = {
-        "families": tuple(word.strip() for word in families.split(",")),
+    rate = sample_rate or _RATES_HZ.get(preset)
+    if rate is not None:
+        stages.append({"use": "resample", "sample_rate": rate})
+    wanted = {
+        "families": families and tuple(word.strip() for word in families.split(",")),
+        "preset": preset,
+        "levels": levels,
         "window_ms": window_ms,
         "hop_ms": hop_ms,
+        "n_mels": n_mels,
         "format": file_format,
     }
+    settings = {name: value for name, value in wanted.items() if value is not None}
     recipe = make_recipe("features", {"stage": stages, "write": {"features": settings}})
     run_recipe(sources, recipe, out=out, command="features", batch=batch, output=output)

@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from audiokit.errors import item_error_from_os
 from audiokit.files.npz import NpzWriter
 from audiokit.files.parquet import ParquetTable
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from audiokit.features.extractor import FeatureExtractor
 
 __all__ = ["FeatureFile", "open_feature_file"]
+
+_ROWS_AT_ONCE = 16384
 
 
 class FeatureFile(ABC):
@@ -53,11 +57,39 @@ class _Parquet(FeatureFile):
         self._table.append(frames)
 
 
+class _WhisperSpool(FeatureFile):
+    """Holds Whisper's rows on disk until the loudest band of all is known."""
+
+    def __init__(self, extractor: FeatureExtractor, spool: BinaryIO) -> None:
+        self._mel = extractor.families["mel"]
+        self._n_columns = len(extractor.columns)
+        self._spool = spool
+        self._loudest = -np.inf
+
+    def append(self, frames: NDArray[np.float32]) -> None:
+        if len(frames):
+            self._loudest = max(self._loudest, float(frames[:, self._mel].max()))
+            self._spool.write(frames.tobytes())
+
+    def move_to(self, file: FeatureFile) -> None:
+        """Give all rows, as the encoder takes them, to a file."""
+        from audiokit.features.whisper import whisper_input
+
+        self._spool.seek(0)
+        row_bytes = self._n_columns * np.dtype(np.float32).itemsize
+        while piece := self._spool.read(_ROWS_AT_ONCE * row_bytes):
+            frames = np.frombuffer(bytearray(piece), np.float32).reshape(-1, self._n_columns)
+            frames[:, self._mel] = whisper_input(frames[:, self._mel], loudest=self._loudest)
+            file.append(frames)
+
+
 @contextmanager
 def open_feature_file(
     target: Path, extractor: FeatureExtractor, scratch: Path, *, form: str
 ) -> Iterator[FeatureFile]:
     """Open a file for an extractor's frames.
+
+    Whisper's frames are brought to the file's own range when the last has come.
 
     Args:
         target: The file.
@@ -65,6 +97,23 @@ def open_feature_file(
         scratch: Folder for temporary files.
         form: ``npz`` or ``parquet``.
     """
+    with _open_plain(target, extractor, scratch, form=form) as file:
+        if extractor.settings.preset != "whisper" or "mel" not in extractor.families:
+            yield file
+            return
+        try:
+            with TemporaryFile("w+b", dir=scratch) as opened:
+                spool = _WhisperSpool(extractor, opened)
+                yield spool
+                spool.move_to(file)
+        except OSError as error:
+            raise item_error_from_os(error, str(target)) from error
+
+
+@contextmanager
+def _open_plain(
+    target: Path, extractor: FeatureExtractor, scratch: Path, *, form: str
+) -> Iterator[FeatureFile]:
     if form == "npz":
         with NpzWriter(target, scratch) as writer:
             yield _Npz(extractor, writer)

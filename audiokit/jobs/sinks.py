@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from audiokit.errors import SettingError
+from audiokit.errors import SettingError, TooShortError
 from audiokit.files.atomic import delivering, replacing, replacing_folder
 from audiokit.files.info import AudioInfo
 from audiokit.files.write import (
@@ -73,8 +73,10 @@ class _AudioSink(Sink):
 class _FeatureSink(Sink):
     """Extracts features and gives the frames to one file or more."""
 
-    def __init__(self, extractor: FeatureExtractor, files: list[FeatureFile]) -> None:
-        self._extractor, self._files = extractor, files
+    def __init__(
+        self, extractor: FeatureExtractor, files: list[FeatureFile], *, name: str
+    ) -> None:
+        self._extractor, self._files, self._name = extractor, files, name
         self._n_frames = 0
 
     def write(self, block: Block) -> None:
@@ -82,6 +84,11 @@ class _FeatureSink(Sink):
 
     def finish(self) -> None:
         self._append(self._extractor.flush())
+        if self._n_frames == 0:
+            grid = self._extractor.grid
+            least_ms = 1000.0 * grid.fewest_samples / grid.sample_rate
+            problem = f"is shorter than a frame, expected {least_ms:g} ms or more"
+            raise TooShortError(self._name, problem, "Choose a shorter --window-ms")
 
     def _append(self, frames: Any) -> None:
         self._n_frames += len(frames)
@@ -188,7 +195,8 @@ def _sinks(
             open_feature_file(temporary, extractor, task.scratch, form=form)
             for form, temporary in files
         ]
-        yield _FeatureSink(extractor, [stack.enter_context(file) for file in opened])
+        entered = [stack.enter_context(file) for file in opened]
+        yield _FeatureSink(extractor, entered, name=task.name)
     if "audio" in recipe.writes and "audio" in places:
         place = places["audio"]
         settings = audio_settings(recipe, place.target, reader.info, fmt)

@@ -7,12 +7,14 @@ import json
 import shutil
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 
+from audiokit.features import FeatureExtractor, FeatureSettings, whisper_input
 from audiokit.loudness.meter import LoudnessMeter
 from audiokit.stage import StreamFormat
-from audiokit.testing import measure, speechlike
+from audiokit.testing import analyze, measure, speechlike
 
 FMT = StreamFormat(16000, 1)
 
@@ -115,6 +117,32 @@ def test_features_are_named_and_timed(take, audiokit, tmp_path):
         assert set(features) >= {"mel", "energy", "mel_columns", "hop_s", "first_frame_s"}
         assert len(features["mel"]) == len(features["energy"]) == 301
         assert float(features["hop_s"]) == 0.01
+
+
+@pytest.mark.parametrize("form", ["npz", "parquet"])
+def test_whispers_features_are_ready_for_its_encoder(take, audiokit, tmp_path, form):
+    done = audiokit(
+        "features", take, "-o", tmp_path / "f", "--preset", "whisper", "--format", form
+    )
+    assert done.returncode == 0, done.stderr
+    if form == "npz":
+        with np.load(tmp_path / "f" / "take.npz") as features:
+            mel = features["mel"]
+    else:
+        table = pq.read_table(tmp_path / "f" / "take.parquet")
+        mel = np.stack([column.to_numpy() for column in table.columns[1:]], axis=1)
+    extractor = FeatureExtractor(FMT, FeatureSettings(preset="whisper"))
+    samples, _ = soundfile.read(take, dtype="float32", always_2d=True)
+    rows = analyze(extractor, [samples])
+    assert mel.shape == (300, 80)
+    np.testing.assert_array_equal(mel, whisper_input(rows, loudest=float(rows.max())))
+
+
+def test_a_recording_shorter_than_kaldis_frame_is_a_failed_row(audiokit, tmp_path):
+    soundfile.write(tmp_path / "short.wav", np.full(300, 0.1), 16000)
+    done = audiokit("features", tmp_path / "short.wav", "-o", tmp_path / "f", "--preset", "kaldi")
+    assert done.returncode == 1
+    assert "shorter than a frame, expected 25 ms or more" in done.stderr
 
 
 def test_an_unknown_family_is_answered_with_the_known_ones(take, audiokit, tmp_path):

@@ -101,9 +101,9 @@ class FeatureExtractor(Analyzer[NDArray[np.float32]]):
             start = places[name].stop
         return places
 
-    def _push(self, frames: Iterable[tuple[int, NDArray[np.float32]]]) -> None:
-        for first, samples in frames:
-            group = self._transform.group(first, samples)
+    def _push(self, stretches: Iterable[tuple[int, NDArray[np.float32]]]) -> None:
+        for first, stretch in stretches:
+            group = self._transform.group(first, stretch)
             for index, family in enumerate(self._families):
                 self._lineup.push(index, family.push(group))
 

@@ -24,16 +24,13 @@ _POWER_FLOOR = np.float32(1e-10)
 
 
 @lru_cache(maxsize=16)
-def _sums(grid: FrameGrid) -> NDArray[np.float32]:
-    """Return the weights ``(bins, chunks + 1)`` of each chunk's sum, and of the first moment.
-
-    Read-only.
-    """
+def _chunks(grid: FrameGrid) -> NDArray[np.float32]:
+    """Return what adds up each chunk of bins, ``(bins, chunks)``; read-only."""
     n_chunks = -(-len(grid.bins_hz) // _CHUNK_BINS)
     in_chunk = np.arange(len(grid.bins_hz))[:, None] // _CHUNK_BINS == np.arange(n_chunks)
-    sums = np.concatenate([in_chunk, grid.bins_hz[:, None]], axis=1, dtype=np.float32)
-    sums.flags.writeable = False
-    return sums
+    chunks = np.ascontiguousarray(in_chunk, dtype=np.float32)
+    chunks.flags.writeable = False
+    return chunks
 
 
 class SpectralFamily(Family):
@@ -57,22 +54,22 @@ class SpectralFamily(Family):
 
     def __init__(self, plan: Plan) -> None:
         self._bins_hz = plan.grid.bins_hz.astype(np.float32)
-        self._sums = _sums(plan.grid)
+        self._chunks = _chunks(plan.grid)
+        bins_hz = plan.grid.bins_hz[:, None]
+        self._moments = np.ascontiguousarray(bins_hz ** np.arange(3))
 
     def push(self, group: FrameGroup) -> NDArray[np.float32]:
         magnitude = group.magnitude
-        sums = aligned_product(magnitude, self._sums, first=group.first)
-        running = np.add.accumulate(sums[:, :-1], axis=1)
-        total = np.maximum(running[:, -1], _TINY)
-        centroid_hz = sums[:, -1] / total
-        # About the centroid, not from moments about zero: those cancel for a pure tone.
-        distance = self._bins_hz - centroid_hz[:, None]
-        distance *= distance
-        distance *= magnitude
-        bandwidth_hz = np.sqrt(np.add.reduce(distance, axis=1) / total)
+        sums = aligned_product(magnitude, self._chunks, first=group.first)
+        running = np.add.accumulate(sums, axis=1)
+        # In double precision: for a pure tone the moments about zero all but cancel.
+        moments = aligned_product(magnitude.astype(np.float64), self._moments, first=group.first)
+        total = np.maximum(moments[:, 0], _TINY)
+        centroid_hz = moments[:, 1] / total
+        spread = np.maximum(moments[:, 2] / total - np.square(centroid_hz), 0.0)
         rows = np.empty((len(magnitude), len(self.columns)), np.float32)
         rows[:, 0] = centroid_hz
-        rows[:, 1] = bandwidth_hz
+        rows[:, 1] = np.sqrt(spread)
         rows[:, 2] = self._rolloff_hz(magnitude, running)
         rows[:, 3] = _flatness(group.power)
         return rows

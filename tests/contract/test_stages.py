@@ -133,6 +133,10 @@ ANALYZERS = {
     "how likely speech is": NetworkScorer,
     "melody": ProsodyTrack,
     "features": FeatureExtractor,
+    "features of Kaldi's": lambda fmt: FeatureExtractor(
+        fmt, FeatureSettings(families=("mfcc", "mel"), preset="kaldi", deltas=2)
+    ),
+    "features of HTK's": lambda fmt: FeatureExtractor(fmt, FeatureSettings(preset="htk")),
     "every feature": lambda fmt: FeatureExtractor(fmt, FeatureSettings(families=FAMILY_NAMES)),
 }
 METERS = {

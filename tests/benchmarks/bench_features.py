@@ -27,7 +27,7 @@ from audiokit.testing import analyze, speechlike
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "features"))
 
-from librosa_peer import ROWS, librosa_rows  # noqa: E402  it lies beside the tests
+from librosa_peer import ROWS, librosa_rows
 
 RATE = 16000
 FMT = StreamFormat(RATE)

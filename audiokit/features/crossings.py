@@ -42,11 +42,11 @@ class CrossingsFamily(Family):
 
     def push(self, group: FrameGroup) -> NDArray[np.float32]:
         is_negative = group.stretch < -_THRESHOLD
-        # How many changes come before each sample: two looks give the count of a frame.
-        n_before = np.zeros(len(is_negative), np.int64)
-        np.cumsum(is_negative[1:] != is_negative[:-1], out=n_before[1:])
+        # Frames overlap: each change is looked for once, and found by its place.
+        places = np.flatnonzero(is_negative[1:] != is_negative[:-1])
         begins = np.arange(len(group.samples)) * self._grid.hop_samples
-        changes = n_before[begins + self._grid.window_samples - 1] - n_before[begins]
+        ends = begins + self._grid.window_samples - 1
+        changes = np.searchsorted(places, ends) - np.searchsorted(places, begins)
         if self._grid.edges == "zeros":
             changes = changes - self._steps_into_zeros(group)
         rate: NDArray[np.float32] = changes.astype(np.float32) / np.float32(group.samples.shape[1])

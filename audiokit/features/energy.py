@@ -19,7 +19,8 @@ LEVEL_FLOOR_DBFS = -100.0
 def mean_square(group: FrameGroup) -> NDArray[np.float32]:
     """Return the mean of the squared samples of each frame, ``(frames, 1)``."""
     # A sum along contiguous rows: each row is added up by itself, in a fixed order.
-    power: NDArray[np.float32] = np.add.reduce(np.square(group.samples), axis=1, keepdims=True)
+    squares = group.grid.frames_of(np.square(group.stretch))
+    power: NDArray[np.float32] = np.add.reduce(squares, axis=1, keepdims=True)
     power /= np.float32(group.samples.shape[1])
     return power
 

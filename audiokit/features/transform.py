@@ -18,24 +18,27 @@ class FrameGroup:
     """A run of frames, and what is known about them.
 
     Args:
+        grid: The frame rule.
         first: Number of the first frame in the stream.
         stretch: The samples from the first frame's begin to the last one's end.
-        samples: The frames in it before windowing, ``(frames, window_samples)``,
-            read-only.
         power: Squared magnitude per bin, ``(frames, bins)``.
+
+    Attributes:
+        samples: The frames before windowing, ``(frames, window_samples)``, read-only.
     """
 
     def __init__(
         self,
+        grid: FrameGrid,
         first: int,
         *,
         stretch: NDArray[np.float32],
-        samples: NDArray[np.float32],
         power: NDArray[np.float32],
     ) -> None:
+        self.grid = grid
         self.first = first
         self.stretch = stretch
-        self.samples = samples
+        self.samples = grid.frames_of(stretch)
         self.power = power
         self._derived: dict[Callable[[FrameGroup], NDArray[np.float32]], NDArray[np.float32]] = {}
 
@@ -87,8 +90,7 @@ class FrameTransform:
         np.multiply(parts, parts, out=parts)
         power = np.empty(spectra.shape, np.float32)
         np.add(parts[:, 0::2], parts[:, 1::2], out=power, casting="same_kind")
-        samples = self.grid.frames_of(stretch)
-        return FrameGroup(first, stretch=stretch, samples=samples, power=power)
+        return FrameGroup(self.grid, first, stretch=stretch, power=power)
 
     def _prepare(self, frames: NDArray[np.float64], out: NDArray[np.float64]) -> None:
         """Write the frames, as the transform takes them, to `out`."""

@@ -28,7 +28,7 @@ COMMANDS = {
     "denoise": "Take away noise, hum, wind, clicks, clipping and the room.",
     "echo": "Take the far end's echo out of a microphone.",
     "segment": "Find where people speak, and write labels.",
-    "features": "Extract mel, MFCC, energy and spectral features.",
+    "features": "Extract mel, MFCC, energy, spectral and other features.",
     "score": "Rate the quality of recordings, without a reference.",
     "info": "Show what files are: format, duration, tags, loudness.",
     "recipes": "List the recipes, or show one.",

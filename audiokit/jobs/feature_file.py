@@ -60,16 +60,20 @@ class _Parquet(FeatureFile):
 class _WhisperSpool(FeatureFile):
     """Holds Whisper's rows on disk until the loudest band of all is known."""
 
-    def __init__(self, extractor: FeatureExtractor, spool: BinaryIO) -> None:
+    def __init__(self, extractor: FeatureExtractor, spool: BinaryIO, *, target: Path) -> None:
         self._mel = extractor.families["mel"]
         self._n_columns = len(extractor.columns)
-        self._spool = spool
+        self._spool, self._target = spool, target
         self._loudest = -np.inf
 
     def append(self, frames: NDArray[np.float32]) -> None:
-        if len(frames):
-            self._loudest = max(self._loudest, float(frames[:, self._mel].max()))
+        if not len(frames):
+            return
+        self._loudest = max(self._loudest, float(frames[:, self._mel].max()))
+        try:
             self._spool.write(frames.tobytes())
+        except OSError as error:
+            raise item_error_from_os(error, str(self._target)) from error
 
     def move_to(self, file: FeatureFile) -> None:
         """Give all rows, as the encoder takes them, to a file."""
@@ -101,13 +105,10 @@ def open_feature_file(
         if extractor.settings.preset != "whisper" or "mel" not in extractor.families:
             yield file
             return
-        try:
-            with TemporaryFile("w+b", dir=scratch) as opened:
-                spool = _WhisperSpool(extractor, opened)
-                yield spool
-                spool.move_to(file)
-        except OSError as error:
-            raise item_error_from_os(error, str(target)) from error
+        with TemporaryFile("w+b", dir=scratch) as opened:
+            spool = _WhisperSpool(extractor, opened, target=target)
+            yield spool
+            spool.move_to(file)
 
 
 @contextmanager

@@ -110,7 +110,8 @@ class PeriodicPitch(PitchEngine):
     ) -> NDArray[np.float64]:
         """Return the probability of voice in the first frames of those that wait."""
         n_frames = len(is_voiced)
-        best = np.clip(np.maximum.reduce(scores, axis=1), -_MOST_SCORE, _MOST_SCORE)
+        best = np.maximum(np.maximum.reduce(scores, axis=1), -_MOST_SCORE)
+        np.minimum(best, _MOST_SCORE, out=best)
         after = np.full(_REACH_FRAMES, -_MOST_SCORE)
         around = np.concatenate([self._before, best, after])
         self._before = around[n_frames : n_frames + _REACH_FRAMES].copy()
@@ -127,6 +128,9 @@ def _harmonicity_db(likeness: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the power of what repeats over that of the rest, in dB."""
     most = 10.0 ** (_MOST_HARMONICITY_DB / 10.0)
     least = 10.0 ** (HARMONICITY_FLOOR_DB / 10.0)
-    share = np.clip(likeness, least / (1.0 + least), most / (1.0 + most))
-    harmonicity_db: NDArray[np.float32] = np.float32(10.0) * np.log10(share / (1.0 - share))
-    return np.clip(harmonicity_db, HARMONICITY_FLOOR_DB, _MOST_HARMONICITY_DB)
+    share = np.minimum(np.maximum(likeness, least / (1.0 + least)), most / (1.0 + most))
+    harmonicity_db = np.float32(10.0) * np.log10(share / (np.float32(1.0) - share))
+    # Rounding takes the ends a hair beyond themselves.
+    floored = np.maximum(harmonicity_db, np.float32(HARMONICITY_FLOOR_DB))
+    limited: NDArray[np.float32] = np.minimum(floored, np.float32(_MOST_HARMONICITY_DB))
+    return limited

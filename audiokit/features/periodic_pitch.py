@@ -20,6 +20,9 @@ __all__ = ["PeriodicPitch"]
 # What a path pays, in the unit of the scores: the logarithm of a probability. Frames overlap,
 # so their scores tell the same in part: each counts less than if it stood alone.
 _SCORE_SHARE = 0.3
+# A voice that goes on in noise scores below 0 for a while: any pitch gets this on top. It costs a
+# few gross errors in the loudest noise, and saves three times as many lost frames.
+_PITCH_BONUS = 0.2
 _MOVE_COST_PER_OCTAVE, _MOST_MOVE_COST, _SWITCH_COST = 20.0, 5.0, 3.0
 # Voicing: a logistic of the scores around a frame and of what the path says.
 _REACH_FRAMES, _MOST_SCORE = 2, 8.0
@@ -52,6 +55,7 @@ class PeriodicPitch(PitchEngine):
         lookahead = max(_REACH_FRAMES, round(settings.lookahead_ms / settings.hop_ms))
         share_of_hop = settings.hop_ms / _FITTED_HOP_MS
         self._share = _SCORE_SHARE * share_of_hop
+        self._bonus = _PITCH_BONUS * share_of_hop
         self._path = PathSearch(
             N_CANDIDATES,
             lookahead_frames=lookahead,
@@ -89,7 +93,7 @@ class PeriodicPitch(PitchEngine):
 
     def _decide(self, found: Candidates, *, is_last: bool) -> NDArray[np.float32]:
         """Take candidates of more frames; return the rows that now stand."""
-        choices = self._path.push(found.scores * self._share, found.octaves)
+        choices = self._path.push(found.scores * self._share + self._bonus, found.octaves)
         if is_last:
             choices = np.concatenate([choices, self._path.finish()])
         waiting = found if self._waiting is None else self._waiting.followed_by(found)

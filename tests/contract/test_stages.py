@@ -25,6 +25,7 @@ from audiokit.dsp.channels import ChannelMixer, ChannelSettings
 from audiokit.dsp.filters import Highpass, HighpassSettings, Lowpass, LowpassSettings
 from audiokit.dsp.residual import Residual
 from audiokit.features import FAMILY_NAMES, FeatureExtractor, FeatureSettings
+from audiokit.features.pitch import PitchTracker
 from audiokit.files.resample import Resampler, ResampleSettings
 from audiokit.loudness.active_level import ActiveLevelMeter
 from audiokit.loudness.agc import Agc, AgcSettings
@@ -137,6 +138,7 @@ ANALYZERS = {
         fmt, FeatureSettings(families=("mfcc", "mel"), preset="kaldi", deltas=2)
     ),
     "features of HTK's": lambda fmt: FeatureExtractor(fmt, FeatureSettings(preset="htk")),
+    "pitch": PitchTracker,
     "every feature": lambda fmt: FeatureExtractor(fmt, FeatureSettings(families=FAMILY_NAMES)),
 }
 METERS = {

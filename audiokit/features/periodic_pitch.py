@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 from audiokit.features.grid import FrameCutter
 from audiokit.features.periodicity import Periodicity
-from audiokit.features.pitch_candidates import N_CANDIDATES, CandidateFinder, Candidates
+from audiokit.features.pitch_candidates import (
+    FITTED_HOP_MS,
+    N_CANDIDATES,
+    CandidateFinder,
+    Candidates,
+)
 from audiokit.features.pitch_engine import PitchEngine, mono
 from audiokit.features.pitch_path import PathSearch
 from audiokit.features.pitch_settings import HARMONICITY_FLOOR_DB, PITCH_COLUMNS, PitchSettings
@@ -25,10 +30,8 @@ _SCORE_SHARE = 0.3
 _PITCH_BONUS = 0.2
 _MOVE_COST_PER_OCTAVE, _MOST_MOVE_COST, _SWITCH_COST = 20.0, 5.0, 3.0
 # Voicing: a logistic of the scores around a frame and of what the path says.
-_REACH_FRAMES, _MOST_SCORE = 2, 8.0
+_REACH_MS, _MOST_SCORE = 20.0, 8.0
 _SCORE_WEIGHT, _PATH_WEIGHT, _OFFSET = 0.629, 1.624, -0.078
-# The path's costs are meant for frames this far apart.
-_FITTED_HOP_MS = 10.0
 _MOST_HARMONICITY_DB = 40.0
 
 
@@ -52,8 +55,10 @@ class PeriodicPitch(PitchEngine):
         self._finder = CandidateFinder(
             settings, lag_rate_hz=self._periodicity.lag_rate_hz, n_lags=self._periodicity.n_lags
         )
-        lookahead = max(_REACH_FRAMES, round(settings.lookahead_ms / settings.hop_ms))
-        share_of_hop = settings.hop_ms / _FITTED_HOP_MS
+        self._reach = max(1, round(_REACH_MS / settings.hop_ms))
+        lookahead = max(self._reach, round(settings.lookahead_ms / settings.hop_ms))
+        # Scores add up over a path as often as it has frames; what it pays for moves does not.
+        share_of_hop = settings.hop_ms / FITTED_HOP_MS
         self._share = _SCORE_SHARE * share_of_hop
         self._bonus = _PITCH_BONUS * share_of_hop
         self._path = PathSearch(
@@ -63,9 +68,10 @@ class PeriodicPitch(PitchEngine):
             most_move_cost=_MOST_MOVE_COST,
             switch_cost=_SWITCH_COST,
         )
-        # Half a window, the frame after it, and what the path waits for.
+        # Half a window, the frames after it, and what the path waits for.
+        waits_frames = self._finder.reach_frames + lookahead
         waits_samples = (
-            grid.window_samples - grid.lead_samples + (1 + lookahead) * grid.hop_samples
+            grid.window_samples - grid.lead_samples + waits_frames * grid.hop_samples
         )
         self.latency_s = waits_samples / fmt.sample_rate
         self.reset()
@@ -75,7 +81,7 @@ class PeriodicPitch(PitchEngine):
         self._finder.reset()
         self._path.reset()
         self._waiting: Candidates | None = None
-        self._before = np.full(_REACH_FRAMES, -_MOST_SCORE)
+        self._before = np.full(self._reach, -_MOST_SCORE)
 
     def process(self, block: Block) -> NDArray[np.float32]:
         return self._rows(self._frames.push(mono(block)))
@@ -86,7 +92,8 @@ class PeriodicPitch(PitchEngine):
 
     def _rows(self, frames: Iterable[tuple[int, NDArray[np.float32]]]) -> NDArray[np.float32]:
         tables = [np.zeros((0, len(PITCH_COLUMNS)), np.float32)]
-        for _, samples in frames:
+        for _, stretch in frames:
+            samples = self._grid.frames_of(stretch)
             found = self._finder.push(self._periodicity.measure(samples))
             tables.append(self._decide(found, is_last=False))
         return np.concatenate(tables)
@@ -113,16 +120,16 @@ class PeriodicPitch(PitchEngine):
         self, scores: NDArray[np.float64], is_voiced: NDArray[np.bool_]
     ) -> NDArray[np.float64]:
         """Return the probability of voice in the first frames of those that wait."""
-        n_frames = len(is_voiced)
+        n_frames, reach = len(is_voiced), self._reach
         best = np.maximum(np.maximum.reduce(scores, axis=1), -_MOST_SCORE)
         np.minimum(best, _MOST_SCORE, out=best)
-        after = np.full(_REACH_FRAMES, -_MOST_SCORE)
+        after = np.full(reach, -_MOST_SCORE)
         around = np.concatenate([self._before, best, after])
-        self._before = around[n_frames : n_frames + _REACH_FRAMES].copy()
+        self._before = around[n_frames : n_frames + reach].copy()
         total = np.zeros(n_frames)
-        for shift in range(2 * _REACH_FRAMES + 1):
+        for shift in range(2 * reach + 1):
             total += around[shift : shift + n_frames]
-        mean = total / (2 * _REACH_FRAMES + 1)
+        mean = total / (2 * reach + 1)
         logit = _SCORE_WEIGHT * mean + _PATH_WEIGHT * is_voiced + _OFFSET
         probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-logit))
         return probability

@@ -12,12 +12,16 @@ from audiokit.features.level_context import LevelContext
 from audiokit.features.periodicity import Measured
 from audiokit.features.pitch_settings import PitchSettings
 
-__all__ = ["N_CANDIDATES", "CandidateFinder", "Candidates"]
+__all__ = ["FITTED_HOP_MS", "N_CANDIDATES", "CandidateFinder", "Candidates"]
 
 N_CANDIDATES = 5
 """Most candidates of a frame."""
 
-# A frame is seen with its neighbours, each at this weight: noise differs, a voice stays.
+FITTED_HOP_MS = 10.0
+"""How far apart the frames were that weights and costs were fitted to."""
+
+# A frame is seen with those 10 ms to either side, each at this weight: noise differs, a voice
+# stays.
 _NEIGHBOUR = np.float32(0.7)
 # Two periods repeat as well as one: a longer lag must be better by so much per octave.
 _OCTAVE_COST = 0.03
@@ -114,12 +118,15 @@ class Described:
 
 
 class CandidateFinder:
-    """Find the peaks of two autocorrelations together, one frame late.
+    """Find the peaks of two autocorrelations together, `reach_frames` late.
 
     Args:
         settings: Range of the pitch, and the hop.
         lag_rate_hz: Lags per second of what is measured.
         n_lags: How many of them there are.
+
+    Attributes:
+        reach_frames: How far away the neighbours are that a frame is seen with.
     """
 
     def __init__(self, settings: PitchSettings, *, lag_rate_hz: float, n_lags: int) -> None:
@@ -133,11 +140,12 @@ class CandidateFinder:
         self._cost = (_OCTAVE_COST * np.log2(lags / lags[0])).astype(np.float32)
         with np.errstate(divide="ignore"):
             self._octave_of_lag = np.log2(lag_rate_hz / np.arange(n_lags))
+        reach = self.reach_frames = max(1, round(FITTED_HOP_MS / settings.hop_ms))
         self._nothing = Measured(
-            np.zeros((1, 2, n_lags), np.float32),
-            np.full(1, -110.0, np.float32),
-            np.zeros(1, np.float32),
-            np.ones(1, np.bool_),
+            np.zeros((reach, 2, n_lags), np.float32),
+            np.full(reach, -110.0, np.float32),
+            np.zeros(reach, np.float32),
+            np.ones(reach, np.bool_),
         )
         self.reset()
 
@@ -147,12 +155,12 @@ class CandidateFinder:
         self._context = LevelContext(self._hop_s)
 
     def push(self, measured: Measured) -> Candidates:
-        """Take the next frames; return candidates of all but the last, and of the one before."""
+        """Take the next frames; return candidates of those that now have later neighbours."""
         described = self.describe(measured)
         return self._scored(described)
 
     def finish(self) -> Candidates:
-        """Return candidates of the last frame, if there was one."""
+        """Return candidates of the last frames."""
         return self.push(self._nothing)
 
     def describe(self, measured: Measured) -> Described:
@@ -160,15 +168,16 @@ class CandidateFinder:
 
         For who fits the weights; `push` scores the same.
         """
+        reach = self.reach_frames
         held = _joined(self._held, measured)
-        self._held = _cut(held, slice(-2, None))
+        self._held = _cut(held, slice(-2 * reach, None))
         likeness = held.likeness
-        alone = likeness[1:-1]
-        smooth = likeness[:-2] + likeness[2:]
+        alone = likeness[reach:-reach]
+        smooth = likeness[: -2 * reach] + likeness[2 * reach :]
         smooth *= _NEIGHBOUR
         smooth += alone
         smooth *= np.float32(1.0) / (np.float32(1.0) + np.float32(2.0) * _NEIGHBOUR)
-        frames = _cut(held, slice(1, -1))
+        frames = _cut(held, slice(reach, -reach))
         smooth[frames.is_silent] = 0.0
         return self._described(frames, smooth)
 

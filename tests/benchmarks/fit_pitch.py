@@ -69,9 +69,9 @@ def described(voice):
     )
     cutter = FrameCutter(periodicity.grid)
     runs = [
-        finder.describe(periodicity.measure(samples))
+        finder.describe(periodicity.measure(periodicity.grid.frames_of(stretch)))
         for frames in (cutter.push(voice.samples), cutter.finish())
-        for _, samples in frames
+        for _, stretch in frames
     ]
     candidates = np.concatenate([np.stack(run.candidate_values, axis=-1) for run in runs])
     frames = np.concatenate([np.stack(run.frame_values, axis=-1) for run in runs])

@@ -52,6 +52,15 @@ def features(
     sample_rate: Annotated[
         int | None, typer.Option(help="Resample to this many Hz first.")
     ] = None,
+    pitch_engine: Annotated[
+        str, typer.Option(help="Who tracks pitch: ours, or pyin or yin of librosa.")
+    ] = "ours",
+    pitch_fmin_hz: Annotated[
+        float | None, typer.Option(help="Lowest pitch in Hz; 65 if not given.")
+    ] = None,
+    pitch_fmax_hz: Annotated[
+        float | None, typer.Option(help="Highest pitch in Hz; 500 if not given.")
+    ] = None,
     *,
     batch: BatchOptions,
     output: OutputOptions,
@@ -72,6 +81,9 @@ def features(
         "window_ms": window_ms,
         "hop_ms": hop_ms,
         "n_mels": n_mels,
+        "pitch_engine": pitch_engine,
+        "pitch_fmin_hz": pitch_fmin_hz,
+        "pitch_fmax_hz": pitch_fmax_hz,
         "format": file_format,
     }
     settings = {name: value for name, value in wanted.items() if value is not None}

@@ -40,7 +40,8 @@ class FeatureExtractor(Analyzer[NDArray[np.float32]]):
             window, with librosa's preset doubled until no mel band is empty.
         columns: Name of each column, with its unit.
         families: Where each family lies in a row; the derivatives belong to ``mfcc``.
-        late_frames: How many frames after its own a row is final, at most.
+        late_frames: How many frames after its own a row is final, at most; infinite with a
+            pitch engine that answers at the end of the stream.
 
     Raises:
         SettingError: The sample rate cannot give what the settings ask for.
@@ -90,7 +91,9 @@ class FeatureExtractor(Analyzer[NDArray[np.float32]]):
 
     def reset(self) -> None:
         self._frames = FrameCutter(self.grid)
-        self._families: list[Family] = [FAMILIES[name](self._plan) for name in self.settings.names]
+        # Families remember, alone and together.
+        plan = self._plan.for_stream(self.settings.pitch)
+        self._families: list[Family] = [FAMILIES[name](plan) for name in self.settings.names]
         self._lineup = RowLineup([len(family.columns) for family in self._families])
 
     def _places(self) -> dict[str, slice]:

@@ -14,6 +14,7 @@ from audiokit.features.formants import FormantsFamily
 from audiokit.features.mel import MelFamily
 from audiokit.features.mfcc import MfccFamily
 from audiokit.features.pcen import PcenFamily
+from audiokit.features.pitch_family import PitchFamily
 from audiokit.features.plan import Plan
 from audiokit.features.rhythm import RhythmFamily
 from audiokit.features.rms import RmsFamily
@@ -40,5 +41,6 @@ FAMILIES: Mapping[str, Callable[[Plan], Family]] = {
     "temporal": TemporalFamily,
     "rhythm": RhythmFamily,
     "formants": FormantsFamily,
+    "pitch": PitchFamily,
 }
 """What builds each family for one stream. A new family is a file and a line here."""

@@ -20,11 +20,12 @@ class Family(ABC):
 
     Attributes:
         columns: Name of each column, with its unit.
-        late_frames: How many frames after its own a row is final, at most.
+        late_frames: How many frames after its own a row is final, at most; infinite where
+            rows wait for the end of the stream.
     """
 
     columns: tuple[str, ...]
-    late_frames: int = 0
+    late_frames: float = 0
 
     def hear(self, mono: NDArray[np.float32]) -> None:  # noqa: B027  most look at frames alone
         """Take the next samples, ``(samples,)``, before the frames that they complete."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from audiokit.errors import SettingError
 from audiokit.features.grid import FrameGrid
 from audiokit.features.mel_bank import MelBank, MelLevels
+from audiokit.features.pitch_settings import PitchSettings
+from audiokit.features.pitch_track import PitchTrack
 from audiokit.features.presets import Preset
 from audiokit.units import samples_from_ms
 
@@ -25,12 +27,18 @@ class Plan:
         grid: The frame rule in samples.
         bank: Mel bands on the grid.
         mel_levels: Their logarithms.
+        pitch_track: The pitch of one stream; see `for_stream`.
     """
 
     preset: Preset
     grid: FrameGrid
     bank: MelBank
     mel_levels: MelLevels
+    pitch_track: PitchTrack
+
+    def for_stream(self, pitch: PitchSettings) -> Plan:
+        """Return it with a pitch track that has heard nothing."""
+        return replace(self, pitch_track=PitchTrack(self.grid, pitch))
 
 
 def make_plan(preset: Preset, sample_rate: int) -> Plan:
@@ -54,7 +62,8 @@ def make_plan(preset: Preset, sample_rate: int) -> Plan:
     if bank.n_empty:
         rule = f"fewer mel bands at {sample_rate} Hz: {bank.n_empty} of them would be empty"
         raise SettingError("n_mels", preset.n_mels, rule)
-    return Plan(preset, grid, bank, MelLevels(bank, preset.log, floor=preset.floor))
+    levels = MelLevels(bank, preset.log, floor=preset.floor)
+    return Plan(preset, grid, bank, levels, PitchTrack(grid, PitchSettings()))
 
 
 def _grid(preset: Preset, sample_rate: int) -> FrameGrid:

@@ -8,11 +8,14 @@ from typing import Any, Literal
 
 from audiokit.errors import SettingError
 
-__all__ = ["FROM_SAMPLES", "PRESETS", "Levels", "Preset"]
+__all__ = ["FROM_SAMPLES", "PRESETS", "TRACKED", "Levels", "Preset"]
 
 Levels = Literal["db", "ln", "log10", "power"]
 
-FROM_SAMPLES = ("energy", "rms", "crossings", "temporal")
+TRACKED = ("pitch",)
+"""Families that follow the pitch."""
+
+FROM_SAMPLES = ("energy", "rms", "crossings", "temporal", *TRACKED)
 """Families that look at the samples alone, and so go with every preset."""
 
 _SINGLE_EPSILON = 2.0**-23

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 from audiokit.errors import SettingError
 from audiokit.features.families import FAMILIES
-from audiokit.features.presets import PRESETS, Levels, Preset
+from audiokit.features.pitch_settings import (
+    LEAST_PITCH_HOP_MS,
+    PITCH_ENGINES,
+    EngineName,
+    PitchSettings,
+    check_pitch_range,
+)
+from audiokit.features.presets import PRESETS, TRACKED, Levels, Preset
 
 __all__ = ["FAMILY_NAMES", "PRESET_NAMES", "FeatureSettings"]
 
@@ -50,12 +57,19 @@ class FeatureSettings:
     """Where the highest mel band ends in Hz; half the sample rate where nothing is said."""
     levels: Levels | None = None
     """How mel bands and spectrum are given: ``db``, ``ln``, ``log10`` or ``power``."""
+    pitch_engine: EngineName = "ours"
+    """Who tracks pitch: ``ours``; ``pyin`` or ``yin`` of librosa, at the end of the stream."""
+    pitch_fmin_hz: float = 65.0
+    """Lowest pitch in Hz, 40 or more; it sets the length of the tracker's window."""
+    pitch_fmax_hz: float = 500.0
+    """Highest pitch in Hz, 1.5 times `pitch_fmin_hz` to 1000."""
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
             _refuse_unknown("preset", self.preset, PRESETS)
         self._check_families()
         _check_ranges(self.rule)
+        self._check_pitch()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,6 +89,20 @@ class FeatureSettings:
             fmax_hz=self.fmax_hz,
             levels=self.levels,
         )
+
+    @property
+    def pitch(self) -> PitchSettings:
+        """How pitch is looked for."""
+        return PitchSettings(self.pitch_engine, self.pitch_fmin_hz, self.pitch_fmax_hz)
+
+    def _check_pitch(self) -> None:
+        if self.pitch_engine not in PITCH_ENGINES:
+            _refuse_unknown("pitch_engine", self.pitch_engine, PITCH_ENGINES)
+        check_pitch_range(self.pitch_fmin_hz, self.pitch_fmax_hz, prefix="pitch_")
+        tracked = [name for name in self.names if name in TRACKED]
+        if tracked and self.rule.hop_ms < LEAST_PITCH_HOP_MS:
+            rule = f"{LEAST_PITCH_HOP_MS:g} ms or more with {' and '.join(tracked)}"
+            raise SettingError("hop_ms", self.rule.hop_ms, rule)
 
     def _check_families(self) -> None:
         known = PRESETS[self.preset].known_families

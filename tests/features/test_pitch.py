@@ -303,7 +303,7 @@ def test_a_recording_has_pyins_pitch_where_both_hear_one(recordings):
         ({"fmin_hz": 20.0}, "fmin_hz is 20.0"),
         ({"fmax_hz": 80.0}, "fmax_hz is 80.0"),
         ({"fmax_hz": 2000.0}, "to 1000 Hz"),
-        ({"hop_ms": 0.0}, "1 to 20 ms"),
+        ({"hop_ms": 0.0}, "0.9 to 20 ms"),
         ({"lookahead_ms": 5.0}, "20 to 2000 ms"),
         ({"fmin_hz": math.nan}, "fmin_hz is nan"),
     ],

@@ -22,6 +22,7 @@ from audiokit.features.spectral import SpectralFamily
 from audiokit.features.spectrum import SpectrumFamily
 from audiokit.features.temporal import TemporalFamily
 from audiokit.features.tonal import TonalFamily
+from audiokit.features.voice import VoiceFamily
 
 __all__ = ["FAMILIES"]
 
@@ -42,5 +43,6 @@ FAMILIES: Mapping[str, Callable[[Plan], Family]] = {
     "rhythm": RhythmFamily,
     "formants": FormantsFamily,
     "pitch": PitchFamily,
+    "voice": VoiceFamily,
 }
 """What builds each family for one stream. A new family is a file and a line here."""

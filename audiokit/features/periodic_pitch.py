@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiokit.features.grid import FrameCutter
+from audiokit.features.harmonicity import harmonicity_db
 from audiokit.features.periodicity import Periodicity
 from audiokit.features.pitch_candidates import (
     FITTED_HOP_MS,
@@ -32,7 +33,6 @@ _MOVE_COST_PER_OCTAVE, _MOST_MOVE_COST, _SWITCH_COST = 20.0, 5.0, 3.0
 # Voicing: a logistic of the scores around a frame and of what the path says.
 _REACH_MS, _MOST_SCORE = 20.0, 8.0
 _SCORE_WEIGHT, _PATH_WEIGHT, _OFFSET = 0.629, 1.624, -0.078
-_MOST_HARMONICITY_DB = 40.0
 
 
 class PeriodicPitch(PitchEngine):
@@ -112,7 +112,7 @@ class PeriodicPitch(PitchEngine):
         rows[:, 0] = np.where(is_voiced, waiting.f0_hz[at], 0.0)
         rows[:, 1] = self._voicing(waiting.scores, is_voiced)
         rows[:, 2] = np.where(
-            is_voiced, _harmonicity_db(waiting.likeness[at]), HARMONICITY_FLOOR_DB
+            is_voiced, harmonicity_db(waiting.likeness[at]), HARMONICITY_FLOOR_DB
         )
         return rows
 
@@ -133,15 +133,3 @@ class PeriodicPitch(PitchEngine):
         logit = _SCORE_WEIGHT * mean + _PATH_WEIGHT * is_voiced + _OFFSET
         probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-logit))
         return probability
-
-
-def _harmonicity_db(likeness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the power of what repeats over that of the rest, in dB."""
-    most = 10.0 ** (_MOST_HARMONICITY_DB / 10.0)
-    least = 10.0 ** (HARMONICITY_FLOOR_DB / 10.0)
-    share = np.minimum(np.maximum(likeness, least / (1.0 + least)), most / (1.0 + most))
-    harmonicity_db = np.float32(10.0) * np.log10(share / (np.float32(1.0) - share))
-    # Rounding takes the ends a hair beyond themselves.
-    floored = np.maximum(harmonicity_db, np.float32(HARMONICITY_FLOOR_DB))
-    limited: NDArray[np.float32] = np.minimum(floored, np.float32(_MOST_HARMONICITY_DB))
-    return limited

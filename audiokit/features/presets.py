@@ -12,7 +12,7 @@ __all__ = ["FROM_SAMPLES", "PRESETS", "TRACKED", "Levels", "Preset"]
 
 Levels = Literal["db", "ln", "log10", "power"]
 
-TRACKED = ("pitch",)
+TRACKED = ("pitch", "voice")
 """Families that follow the pitch."""
 
 FROM_SAMPLES = ("energy", "rms", "crossings", "temporal", *TRACKED)

@@ -30,7 +30,9 @@ def harmonicity_db(likeness: NDArray[Number]) -> NDArray[Number]:
     kind = likeness.dtype.type
     most = 10.0 ** (MOST_HARMONICITY_DB / 10.0)
     least = 10.0 ** (HARMONICITY_FLOOR_DB / 10.0)
-    share = np.minimum(np.maximum(likeness, kind(least / (1.0 + least))), kind(most / (1.0 + most)))
+    share = np.minimum(
+        np.maximum(likeness, kind(least / (1.0 + least))), kind(most / (1.0 + most))
+    )
     ratio_db = kind(10.0) * np.log10(share / (kind(1.0) - share))
     # Rounding takes the ends a hair beyond themselves.
     floored = np.maximum(ratio_db, kind(HARMONICITY_FLOOR_DB))

@@ -70,9 +70,7 @@ class PeriodicPitch(PitchEngine):
         )
         # Half a window, the frames after it, and what the path waits for.
         waits_frames = self._finder.reach_frames + lookahead
-        waits_samples = (
-            grid.window_samples - grid.lead_samples + waits_frames * grid.hop_samples
-        )
+        waits_samples = grid.window_samples - grid.lead_samples + waits_frames * grid.hop_samples
         self.latency_s = waits_samples / fmt.sample_rate
         self.reset()
 

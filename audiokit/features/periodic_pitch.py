@@ -28,11 +28,14 @@ __all__ = ["PeriodicPitch"]
 _SCORE_SHARE = 0.3
 # A voice that goes on in noise scores below 0 for a while: any pitch gets this on top. It costs a
 # few gross errors in the loudest noise, and saves three times as many lost frames.
-_PITCH_BONUS = 0.2
-_MOVE_COST_PER_OCTAVE, _MOST_MOVE_COST, _SWITCH_COST = 20.0, 5.0, 3.0
+_PITCH_BONUS = 0.45
+_MOVE_COST_PER_OCTAVE, _MOST_MOVE_COST, _SWITCH_COST = 20.0, 5.0, 2.0
 # Voicing: a logistic of the scores around a frame and of what the path says.
 _REACH_MS, _MOST_SCORE = 20.0, 8.0
-_SCORE_WEIGHT, _PATH_WEIGHT, _OFFSET = 0.629, 1.624, -0.078
+# Four frames at once cost little more than one: of what a decision may wait for, it waits up to
+# so long for company.
+_COMPANY_MS = 40.0
+_SCORE_WEIGHT, _PATH_WEIGHT, _OFFSET = 0.532, 0.919, -0.164
 
 
 class PeriodicPitch(PitchEngine):
@@ -57,18 +60,20 @@ class PeriodicPitch(PitchEngine):
         )
         self._reach = max(1, round(_REACH_MS / settings.hop_ms))
         lookahead = max(self._reach, round(settings.lookahead_ms / settings.hop_ms))
+        company = max(1, min(round(_COMPANY_MS / settings.hop_ms), 1 + lookahead - self._reach))
+        self._company_samples = company * grid.hop_samples
         # Scores add up over a path as often as it has frames; what it pays for moves does not.
         share_of_hop = settings.hop_ms / FITTED_HOP_MS
         self._share = _SCORE_SHARE * share_of_hop
         self._bonus = _PITCH_BONUS * share_of_hop
         self._path = PathSearch(
             N_CANDIDATES,
-            lookahead_frames=lookahead,
+            lookahead_frames=lookahead + 1 - company,
             move_cost=_MOVE_COST_PER_OCTAVE,
             most_move_cost=_MOST_MOVE_COST,
             switch_cost=_SWITCH_COST,
         )
-        # Half a window, the frames after it, and what the path waits for.
+        # Half a window, the frames after it, and what the path and the company wait for.
         waits_frames = self._finder.reach_frames + lookahead
         waits_samples = grid.window_samples - grid.lead_samples + waits_frames * grid.hop_samples
         self.latency_s = waits_samples / fmt.sample_rate
@@ -76,17 +81,35 @@ class PeriodicPitch(PitchEngine):
 
     def reset(self) -> None:
         self._frames = FrameCutter(self._grid)
+        self._pieces: list[NDArray[np.float32]] = []
+        # How many more samples it takes for the next frames.
+        ends_samples = self._grid.window_samples - self._grid.lead_samples
+        self._n_missing = ends_samples + self._company_samples - self._grid.hop_samples
         self._finder.reset()
         self._path.reset()
         self._waiting: Candidates | None = None
         self._before = np.full(self._reach, -_MOST_SCORE)
 
     def process(self, block: Block) -> NDArray[np.float32]:
-        return self._rows(self._frames.push(mono(block)))
+        # The block is the caller's; what is kept must not change with it.
+        self._pieces.append(mono(block))
+        self._n_missing -= len(block)
+        if self._n_missing > 0:
+            return np.zeros((0, len(PITCH_COLUMNS)), np.float32)
+        self._n_missing += self._company_samples * (1 + -self._n_missing // self._company_samples)
+        return self._rows(self._frames.push(self._joined()))
 
     def flush(self) -> NDArray[np.float32]:
-        rows = self._rows(self._frames.finish())
-        return np.concatenate([rows, self._decide(self._finder.finish(), is_last=True)])
+        rows = [
+            self._rows(self._frames.push(self._joined())),
+            self._rows(self._frames.finish()),
+            self._decide(self._finder.finish(), is_last=True),
+        ]
+        return np.concatenate(rows)
+
+    def _joined(self) -> NDArray[np.float32]:
+        pieces, self._pieces = self._pieces, []
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
     def _rows(self, frames: Iterable[tuple[int, NDArray[np.float32]]]) -> NDArray[np.float32]:
         tables = [np.zeros((0, len(PITCH_COLUMNS)), np.float32)]

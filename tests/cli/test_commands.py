@@ -119,6 +119,20 @@ def test_features_are_named_and_timed(take, audiokit, tmp_path):
         assert float(features["hop_s"]) == 0.01
 
 
+def test_pitch_is_told_in_a_range_and_a_wrong_engine_by_name(take, audiokit, tmp_path):
+    asked = ("features", take, "-o", tmp_path / "f", "--families", "pitch,voice")
+    done = audiokit(*asked, "--pitch-fmin-hz", "60", "--pitch-fmax-hz", "300")
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "f" / "take.npz") as features:
+        assert features["pitch_columns"].tolist() == ["f0_hz", "voicing", "harmonicity_db"]
+        assert features["voice_columns"].tolist() == ["jitter_percent", "shimmer_db", "hnr_db"]
+        assert len(features["pitch"]) == len(features["voice"]) == 301
+        assert features["pitch"][:, 0].max() <= 300.0
+    refused = audiokit(*asked, "--pitch-engine", "crepe")
+    assert refused.returncode == 2
+    assert "pitch_engine is 'crepe', expected 'ours' or 'pyin' or 'yin'" in refused.stderr
+
+
 @pytest.mark.parametrize("form", ["npz", "parquet"])
 def test_whispers_features_are_ready_for_its_encoder(take, audiokit, tmp_path, form):
     done = audiokit(

@@ -139,6 +139,9 @@ ANALYZERS = {
     ),
     "features of HTK's": lambda fmt: FeatureExtractor(fmt, FeatureSettings(preset="htk")),
     "pitch": PitchTracker,
+    "pitch and voice of Kaldi's frames": lambda fmt: FeatureExtractor(
+        fmt, FeatureSettings(families=("voice", "pitch"), preset="kaldi", hop_ms=12.5)
+    ),
     "every feature": lambda fmt: FeatureExtractor(fmt, FeatureSettings(families=FAMILY_NAMES)),
 }
 METERS = {

@@ -15,7 +15,7 @@ __all__ = ["VoiceFamily"]
 
 # A single pair of periods says little; over longer the voice changes.
 _AROUND_MS = 50.0
-_FRAMES_AT_ONCE = 128
+_FRAMES_AT_ONCE = 64
 # Columns of what is added up: pairs, their periods, by how much these differ, how alike they
 # are; pairs with a level, by how much that differs.
 _PAIRS, _PERIOD, _PERIOD_CHANGE, _LIKENESS, _LEVELS, _LEVEL_CHANGE, _N_SUMS = range(7)
@@ -62,6 +62,8 @@ class VoiceFamily(TrackedFamily):
         after = np.zeros(self._matcher.reach_samples + 1, np.float32)
         # The block is the caller's; what is kept must not change with it.
         self._pieces.append(after if mono is None else mono.copy())
+        if not len(track) and mono is not None:
+            return np.zeros((0, len(self.columns)), np.float32)
         sums = [self._sums, self._measured(track[:, 0].astype(np.float64))]
         if mono is None:
             sums.append(np.zeros((self._n_around, _N_SUMS)))

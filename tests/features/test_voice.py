@@ -6,54 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from known_voice import voice
 
 from audiokit.features import FeatureExtractor, FeatureSettings
 from audiokit.features.pitch_settings import HARMONICITY_FLOOR_DB
 from audiokit.stage import StreamFormat
 from audiokit.testing import analyze, split_at
 
-FINER = 8
 JITTER, SHIMMER, HNR = range(3)
-# What Praat 6.1.38 says of `voice(f0_hz, 0.01, 0.3)`: "To PointProcess (periodic, cc)" at 65 to
+# What Praat 6.1.38 says of `voice(f0_hz, 0.01, 0.3)`, by tests/benchmarks/bench_voice.py: "To PointProcess (periodic, cc)" at 65 to
 # 500 Hz, then "Get jitter (local)" and "Get shimmer (local_dB)" with the limits 0.1 ms, 20 ms,
 # 1.3 and 1.6.
 PRAAT = {85.0: (1.031, 0.376), 130.0: (1.046, 0.375), 220.0: (0.901, 0.453), 380.0: (0.650, 0.268)}
-
-
-def voice(f0_hz, jitter, shimmer_db, hnr_db=None, *, rate=16000, seconds=1.5):
-    """Return pulses through three resonances, and what they were made with.
-
-    Args:
-        jitter: Standard deviation of the period, as a share of it.
-        shimmer_db: Standard deviation of the level of a pulse.
-        hnr_db: How far white noise lies below; None for no noise.
-
-    Returns:
-        The block, jitter (local) in percent, shimmer (local) in dB.
-    """
-    from scipy.signal import lfilter, resample_poly
-
-    rng = np.random.default_rng(0)
-    fine_rate = rate * FINER
-    n_pulses = int(seconds * f0_hz)
-    periods_s = (1.0 + jitter * rng.standard_normal(n_pulses)) / f0_hz
-    levels_db = shimmer_db * rng.standard_normal(n_pulses)
-    places = np.cumsum(periods_s) * fine_rate
-    fine = np.zeros(int(places[-1]) + 2)
-    np.add.at(fine, places.astype(int), 10.0 ** (levels_db / 20.0) * (1.0 - places % 1.0))
-    np.add.at(fine, places.astype(int) + 1, 10.0 ** (levels_db / 20.0) * (places % 1.0))
-    for frequency_hz, bandwidth_hz in ((700, 110), (1200, 130), (2600, 200)):
-        radius = np.exp(-np.pi * bandwidth_hz / fine_rate)
-        turn = 2.0 * np.pi * frequency_hz / fine_rate
-        fine = lfilter([1.0], [1.0, -2.0 * radius * np.cos(turn), radius**2], fine)
-    # A glottis falls by 12 dB an octave, and lips lift by 6.
-    fine = lfilter([1.0], [1.0, -np.exp(-2.0 * np.pi * 200.0 / fine_rate)], fine)
-    samples = resample_poly(fine, 1, FINER)
-    samples *= 0.5 / np.abs(samples).max()
-    if hnr_db is not None:
-        samples += rng.standard_normal(len(samples)) * samples.std() * 10.0 ** (-hnr_db / 20.0)
-    made_jitter = 100.0 * np.abs(np.diff(periods_s)).mean() / periods_s.mean()
-    return samples.astype(np.float32)[:, None], made_jitter, np.abs(np.diff(levels_db)).mean()
 
 
 def rows_of(block, *, rate=16000, **options):

@@ -14,9 +14,8 @@ from audiokit.stage import StreamFormat
 from audiokit.testing import analyze, split_at
 
 JITTER, SHIMMER, HNR = range(3)
-# What Praat 6.1.38 says of `voice(f0_hz, 0.01, 0.3)`, by tests/benchmarks/bench_voice.py: "To PointProcess (periodic, cc)" at 65 to
-# 500 Hz, then "Get jitter (local)" and "Get shimmer (local_dB)" with the limits 0.1 ms, 20 ms,
-# 1.3 and 1.6.
+# What Praat 6.1.38 says of `voice(f0_hz, 0.01, 0.3)`: jitter (local) in percent and shimmer (local)
+# in dB, as tests/benchmarks/bench_voice.py asks it.
 PRAAT = {85.0: (1.031, 0.376), 130.0: (1.046, 0.375), 220.0: (0.901, 0.453), 380.0: (0.650, 0.268)}
 
 

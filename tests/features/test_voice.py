@@ -14,7 +14,7 @@ from audiokit.stage import StreamFormat
 from audiokit.testing import analyze, split_at
 
 JITTER, SHIMMER, HNR = range(3)
-# What Praat 6.1.38 says of `voice(f0_hz, 0.01, 0.3)`: jitter (local) in percent and shimmer (local)
+# What Praat 6.1.38 says of `voice(f0_hz, 0.01, 0.3)`: jitter (local), percent, shimmer (local)
 # in dB, as tests/benchmarks/bench_voice.py asks it.
 PRAAT = {85.0: (1.031, 0.376), 130.0: (1.046, 0.375), 220.0: (0.901, 0.453), 380.0: (0.650, 0.268)}
 

@@ -57,7 +57,8 @@ class TrackedFamily(Family):
 
     def push(self, group: FrameGroup) -> NDArray[np.float32]:
         self._n_frames += len(group.samples)
-        return self._due()
+        # Rows come by several at once: for most live blocks there is none.
+        return self._due() if len(self._held) else self._held
 
     def finish(self) -> NDArray[np.float32]:
         self._hold(self.follow(self._reader.finish(), None))

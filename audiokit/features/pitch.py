@@ -33,7 +33,7 @@ class PitchTracker(PitchEngine):
     pitch, and decides with the best path through the 200 ms to come, so that a row is 0.24 s late.
     It needs constant memory, and gives the same bits for any cutting. It was fitted to voices
     between 70 and 470 Hz; a steady hum in that range has a pitch too.
-    Blocks of 10 ms cost six times as much as a whole file.
+    Blocks of 10 ms cost some six times as much as a whole file.
 
     Args:
         fmt: Format of the stream, 8 to 192 kHz.

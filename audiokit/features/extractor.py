@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.features.families import FAMILIES
+from audiokit.features.families import FAMILIES, OWN_FRAMES
 from audiokit.features.family import Family
 from audiokit.features.grid import FrameCutter
 from audiokit.features.lineup import RowLineup
@@ -17,6 +17,8 @@ from audiokit.features.transform import FrameTransform
 from audiokit.stage import Analyzer, Block, StreamFormat, admit
 
 __all__ = ["FeatureExtractor"]
+
+_BUILDERS = {**FAMILIES, **OWN_FRAMES}
 
 
 class FeatureExtractor(Analyzer[NDArray[np.float32]]):
@@ -90,7 +92,7 @@ class FeatureExtractor(Analyzer[NDArray[np.float32]]):
 
     def reset(self) -> None:
         self._frames = FrameCutter(self.grid)
-        self._families: list[Family] = [FAMILIES[name](self._plan) for name in self.settings.names]
+        self._families: list[Family] = [_BUILDERS[name](self._plan) for name in self.settings.names]
         self._lineup = RowLineup([len(family.columns) for family in self._families])
 
     def _places(self) -> dict[str, slice]:

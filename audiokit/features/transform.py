@@ -108,6 +108,8 @@ class FrameTransform:
 
 
 def _window(shape: str, length: int) -> NDArray[np.float64]:
+    if shape == "rectangle":
+        return np.ones(length)
     turns = np.arange(length) / (length if shape == "hann" else length - 1)
     if shape == "hamming":
         return 0.54 - 0.46 * np.cos(2.0 * np.pi * turns)

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from audiokit.errors import SettingError
-from audiokit.features.families import FAMILIES
+from audiokit.features.engines import Device, Engine, EngineKind, check_engine, engine_type
+from audiokit.features.families import FAMILIES, OWN_FRAMES
 from audiokit.features.presets import PRESETS, Levels, Preset
 
 __all__ = ["FAMILY_NAMES", "PRESET_NAMES", "FeatureSettings"]
 
 FAMILY_NAMES = tuple(FAMILIES)
-"""Every family that can be asked for."""
+"""Every family that frames of any length may have; ``short_term`` is its preset's alone."""
 
 PRESET_NAMES = tuple(PRESETS)
 """Every preset."""
@@ -33,7 +34,8 @@ class FeatureSettings:
     families: tuple[str, ...] | None = None
     """Which families, in the order of their columns; see `FAMILY_NAMES`."""
     preset: str = "librosa"
-    """Whose frames, bands and cepstrum: ``librosa``, ``kaldi``, ``whisper`` or ``htk``."""
+    """Whose frames, bands and cepstrum: ``librosa``, ``kaldi``, ``whisper``, ``htk`` or
+    ``pyaudioanalysis``."""
     window_ms: float | None = None
     """Length of a frame in ms, 1 to 1000."""
     hop_ms: float | None = None
@@ -50,17 +52,43 @@ class FeatureSettings:
     """Where the highest mel band ends in Hz; half the sample rate where nothing is said."""
     levels: Levels | None = None
     """How mel bands and spectrum are given: ``db``, ``ln``, ``log10`` or ``power``."""
+    engine: Engine = "fast"
+    """Who computes: ``fast`` as the stream goes; ``librosa``, ``pyaudioanalysis`` and
+    ``torch`` at its end, what they know."""
+    device: Device = "cpu"
+    """Where ``torch`` computes: ``cpu`` or ``cuda``."""
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
             _refuse_unknown("preset", self.preset, PRESETS)
         self._check_families()
+        check_engine(
+            self.engine, device=self.device, preset=self.preset, families=self.names
+        )
         _check_ranges(self.rule)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The families that are extracted."""
         return self.rule.default_families if self.families is None else self.families
+
+    @property
+    def engine_kind(self) -> EngineKind | None:
+        """The engine that computes at the end of the stream; None for ``fast``."""
+        return check_engine(
+            self.engine, device=self.device, preset=self.preset, families=self.names
+        )
+
+    def check_installed(self) -> None:
+        """Load what the engine needs.
+
+        Raises:
+            MissingExtraError: It is not installed.
+            MissingDeviceError: Its device is not there.
+        """
+        kind = self.engine_kind
+        if kind is not None:
+            engine_type(kind).check_installed(self.device)
 
     @property
     def rule(self) -> Preset:
@@ -79,7 +107,10 @@ class FeatureSettings:
     def _check_families(self) -> None:
         known = PRESETS[self.preset].known_families
         for name in self.names:
-            if name not in FAMILY_NAMES:
+            if name in OWN_FRAMES and known is None:
+                rule = "a family of these frames"
+                raise SettingError("families", name, rule, "Add --preset pyaudioanalysis.")
+            if name not in FAMILY_NAMES and name not in OWN_FRAMES:
                 _refuse_unknown("families", name, FAMILY_NAMES)
             if known is not None and name not in known:
                 rule = f"some of {', '.join(known)} with preset {self.preset!r}"

@@ -76,8 +76,10 @@ class ShortTermFamily(Family):
         chroma = aligned_product(group.power, self._tables.semitones, first=group.first)
         # The power of a bin here is the package's times the square of their number.
         power = running[:, -1:] * self._tables.n_bins**2
-        rows[:, _CHROMA] = chroma / np.where(power > 0.0, power, 1.0)
-        rows[:, -1] = rows[:, _CHROMA].std(axis=1)
+        shares = chroma / np.where(power > 0.0, power, 1.0)
+        rows[:, _CHROMA] = shares
+        apart = shares - np.add.reduce(shares, axis=1, keepdims=True) / 12.0
+        rows[:, -1] = np.sqrt(np.add.reduce(np.square(apart), axis=1) / 12.0)
         return self._with_differences(rows)
 
     def _fill_moments(self, group: FrameGroup, rows: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from audiokit.features.grid import FrameGrid
 from audiokit.features.presets import Preset
 
-__all__ = ["FrameGroup", "FrameTransform"]
+__all__ = ["FrameGroup", "FrameTransform", "window_of"]
 
 
 class FrameGroup:
@@ -69,7 +69,7 @@ class FrameTransform:
     def __init__(self, grid: FrameGrid, preset: Preset) -> None:
         self.grid = grid
         self._preset = preset
-        self._window = _window(preset.window, grid.window_samples)
+        self._window = window_of(preset.window, grid.window_samples)
         # Kept from group to group: fresh memory costs half as much as the transform. What
         # lies beyond the window stays zero.
         self._padded = np.zeros((grid.group_frames, grid.n_fft))
@@ -107,7 +107,8 @@ class FrameTransform:
         out *= self._window
 
 
-def _window(shape: str, length: int) -> NDArray[np.float64]:
+def window_of(shape: str, length: int) -> NDArray[np.float64]:
+    """Return the window of a shape that presets know, ``(length,)``."""
     if shape == "rectangle":
         return np.ones(length)
     turns = np.arange(length) / (length if shape == "hann" else length - 1)

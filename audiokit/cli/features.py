@@ -30,7 +30,8 @@ def features(
         typer.Option(help="Families, separated by commas; mel,mfcc,energy,spectral if not given."),
     ] = None,
     preset: Annotated[
-        str, typer.Option(
+        str,
+        typer.Option(
             help="Whose numbers: librosa, kaldi, whisper (16 kHz), htk or pyaudioanalysis."
         ),
     ] = "librosa",

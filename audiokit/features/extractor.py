@@ -108,7 +108,9 @@ class FeatureExtractor(Analyzer[NDArray[np.float32]]):
 
     def reset(self) -> None:
         self._frames = FrameCutter(self.grid)
-        self._families: list[Family] = [_BUILDERS[name](self._plan) for name in self.settings.names]
+        self._families: list[Family] = [
+            _BUILDERS[name](self._plan) for name in self.settings.names
+        ]
         self._lineup = RowLineup([len(family.columns) for family in self._families])
         self._kept: list[NDArray[np.float32]] = []
 

@@ -45,4 +45,4 @@ FAMILIES: Mapping[str, Callable[[Plan], Family]] = {
 """What builds each family for one stream. A new family is a file and a line here."""
 
 OWN_FRAMES: Mapping[str, Callable[[Plan], Family]] = {"short_term": ShortTermFamily}
-"""Families that are defined on the frames of one preset alone, which bears their program's name."""
+"""Families that are defined on the frames of one preset alone."""

@@ -62,9 +62,7 @@ class FeatureSettings:
         if self.preset not in PRESETS:
             _refuse_unknown("preset", self.preset, PRESETS)
         self._check_families()
-        check_engine(
-            self.engine, device=self.device, preset=self.preset, families=self.names
-        )
+        check_engine(self.engine, device=self.device, preset=self.preset, families=self.names)
         _check_ranges(self.rule)
 
     @property

@@ -99,9 +99,7 @@ class ShortTermFamily(Family):
         n_bins = self._tables.n_bins
         shapes = np.empty((1 + len(total), n_bins), np.float32)
         scale = 1.0 / (total + n_bins**2 * _EPS)
-        np.multiply(
-            group.magnitude[:, :n_bins], scale.astype(np.float32)[:, None], out=shapes[1:]
-        )
+        np.multiply(group.magnitude[:, :n_bins], scale.astype(np.float32)[:, None], out=shapes[1:])
         shapes[0] = shapes[1] if self._shape_before is None else self._shape_before
         self._shape_before = shapes[-1].copy()
         steps = shapes[1:] - shapes[:-1]

@@ -100,7 +100,9 @@ class FeatureExtractor(Analyzer[NDArray[np.float32]]):
     def flush(self) -> NDArray[np.float32]:
         if self._engine is not None:
             mono = np.concatenate([np.zeros(0, np.float32), *self._kept])
-            return self._engine.rows(mono, len(self.columns))
+            if self.grid.n_frames(len(mono)) == 0:
+                return self._lineup.take()
+            return self._engine.rows(mono)
         self._push(self._frames.finish())
         for index, family in enumerate(self._families):
             self._lineup.push(index, family.finish())

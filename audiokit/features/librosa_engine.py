@@ -34,16 +34,16 @@ class LibrosaEngine(WholeFileEngine):
     def check_installed(cls, device: Device) -> None:
         del device  # it knows one, and librosa belongs to the core
 
-    def tables(self, mono: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    def rows(self, mono: NDArray[np.float32]) -> NDArray[np.float32]:
         whole = _Whole(mono.astype(np.float64), self.plan)
         n_frames = self.plan.grid.n_frames(len(mono))
-        tables = {}
+        tables = []
         for name in self.names:
             rows = np.atleast_2d(_TABLES[name](whole)).T[:n_frames]
             # An odd window lets librosa's framing of samples end a frame earlier.
             missing = n_frames - len(rows)
-            tables[name] = np.pad(rows, ((0, missing), (0, 0)), mode="edge").astype(np.float32)
-        return tables
+            tables.append(np.pad(rows, ((0, missing), (0, 0)), mode="edge"))
+        return np.concatenate(tables, axis=1).astype(np.float32)
 
 
 class _Whole:

@@ -31,7 +31,7 @@ class PyAudioAnalysisEngine(WholeFileEngine):
         del device  # it knows one
         _features_module()
 
-    def tables(self, mono: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    def rows(self, mono: NDArray[np.float32]) -> NDArray[np.float32]:
         grid = self.plan.grid
         features, _ = _features_module().feature_extraction(
             # It counts in 16 bits.
@@ -41,7 +41,7 @@ class PyAudioAnalysisEngine(WholeFileEngine):
             grid.hop_samples,
             deltas=bool(self.plan.preset.deltas),
         )
-        return {"short_term": np.ascontiguousarray(features.T, np.float32)}
+        return np.ascontiguousarray(features.T, np.float32)
 
 
 def _features_module() -> Any:

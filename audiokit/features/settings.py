@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from audiokit.errors import SettingError
 from audiokit.features.engines import Device, Engine, EngineKind, check_engine, engine_type
@@ -69,6 +69,11 @@ class FeatureSettings:
     def names(self) -> tuple[str, ...]:
         """The families that are extracted."""
         return self.rule.default_families if self.families is None else self.families
+
+    def with_engine(self, engine: Engine) -> FeatureSettings:
+        """Return the same settings with another engine, on its own device."""
+        device = self.device if engine == self.engine else "cpu"
+        return replace(self, engine=engine, device=device)
 
     @property
     def engine_kind(self) -> EngineKind | None:

@@ -41,17 +41,9 @@ class WholeFileEngine(ABC):
         """
 
     @abstractmethod
-    def tables(self, mono: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return the table of each family, ``(frames, columns)``.
+    def rows(self, mono: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the rows of a recording, ``(frames, columns of all families)``.
 
         Args:
             mono: ``(samples,)``, long enough for a frame.
         """
-
-    def rows(self, mono: NDArray[np.float32], n_columns: int) -> NDArray[np.float32]:
-        """Return the rows of a recording ``(samples,)``, the columns of all families."""
-        if self.plan.grid.n_frames(len(mono)) == 0:
-            return np.zeros((0, n_columns), np.float32)
-        tables = self.tables(mono)
-        rows = np.concatenate([tables[name] for name in self.names], axis=1)
-        return np.ascontiguousarray(rows, np.float32)

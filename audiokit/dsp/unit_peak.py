@@ -62,7 +62,9 @@ class ExtentMeter(Meter[Extent]):
         # bit, for any cutting.
         held = np.concatenate([self._held, block])
         n_groups = len(held) // _GROUP_SAMPLES
-        groups = held[: n_groups * _GROUP_SAMPLES].reshape(n_groups, _GROUP_SAMPLES, -1)
+        groups = held[: n_groups * _GROUP_SAMPLES].reshape(
+            n_groups, _GROUP_SAMPLES, self.fmt.channels
+        )
         for group in groups.sum(axis=1, dtype=np.float64):
             self._total = self._total + group
         self._held = held[n_groups * _GROUP_SAMPLES :].copy()

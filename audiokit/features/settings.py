@@ -111,10 +111,10 @@ class FeatureSettings:
         known = PRESETS[self.preset].known_families
         for name in self.names:
             if name in OWN_FRAMES and known is None:
-                rule = "a family of these frames"
+                rule = f"a family that preset {self.preset!r} knows"
                 raise SettingError("families", name, rule, "Add --preset pyaudioanalysis.")
             if name not in FAMILY_NAMES and name not in OWN_FRAMES:
-                _refuse_unknown("families", name, FAMILY_NAMES)
+                _refuse_unknown("families", name, (*FAMILY_NAMES, *OWN_FRAMES))
             if known is not None and name not in known:
                 rule = f"some of {', '.join(known)} with preset {self.preset!r}"
                 raise SettingError("families", name, rule)

@@ -21,7 +21,7 @@ __all__ = ["TorchFeatures", "check_device"]
 
 # So many transformed values lie in cache on a processor, and fill a GPU.
 _GROUP_VALUES = {"cpu": 1 << 18, "cuda": 1 << 26}
-# Samples on the device at once: 2 GB of them and what is made of them.
+# Samples on the device at once: half a gigabyte of them, and some five of what is made of them.
 _MOST_SAMPLES = 1 << 27
 
 

@@ -24,6 +24,7 @@ from audiokit.denoise.wind import WindReducer
 from audiokit.dsp.channels import ChannelMixer, ChannelSettings
 from audiokit.dsp.filters import Highpass, HighpassSettings, Lowpass, LowpassSettings
 from audiokit.dsp.residual import Residual
+from audiokit.dsp.unit_peak import ExtentMeter, UnitPeak
 from audiokit.features import FAMILY_NAMES, FeatureExtractor, FeatureSettings
 from audiokit.features.pitch import PitchTracker
 from audiokit.files.resample import Resampler, ResampleSettings
@@ -107,6 +108,9 @@ PROCESSORS = {
     "low-pass that stands aside": lambda fmt: Lowpass(fmt, LowpassSettings(cutoff_hz=30000.0)),
     "residual": lambda fmt: Residual(Chain(fmt, [Highpass(fmt), TruePeakLimiter(fmt)])),
     "gain": lambda fmt: Gain(fmt, GainSettings(6.0)),
+    "mean taken off, peak at 1": lambda fmt: UnitPeak(fmt).build(
+        measure(ExtentMeter(fmt), [speechlike(fmt, 1.0)])
+    ),
     "limiter": lambda fmt: TruePeakLimiter(fmt, LimiterSettings(ceiling_dbtp=-12.0)),
     "compressor": Compressor,
     "compressor by power": lambda fmt: Compressor(
@@ -138,10 +142,20 @@ ANALYZERS = {
         fmt, FeatureSettings(families=("mfcc", "mel"), preset="kaldi", deltas=2)
     ),
     "features of HTK's": lambda fmt: FeatureExtractor(fmt, FeatureSettings(preset="htk")),
+    "features of pyAudioAnalysis'": lambda fmt: FeatureExtractor(
+        fmt, FeatureSettings(preset="pyaudioanalysis", deltas=1)
+    ),
+    "features by librosa": lambda fmt: FeatureExtractor(
+        fmt, FeatureSettings(families=("mfcc", "spectral"), engine="librosa")
+    ),
+    "features by torch": of_package(
+        "torch", lambda fmt: FeatureExtractor(fmt, FeatureSettings(engine="torch"))
+    ),
     "pitch": PitchTracker,
     "every feature": lambda fmt: FeatureExtractor(fmt, FeatureSettings(families=FAMILY_NAMES)),
 }
 METERS = {
+    "extent": ExtentMeter,
     "loudness": LoudnessMeter,
     "active speech level": ActiveLevelMeter,
     "level": LevelMeter,

@@ -12,6 +12,7 @@ from audiokit.stage import Block, Meter, Processor, StreamFormat, TwoPass
 __all__ = ["Extent", "ExtentMeter", "Rescaler", "UnitPeak", "UnitPeakSettings"]
 
 _GROUP_SAMPLES = 1024
+_PIECE_SAMPLES = 16384
 # What keeps silence from being divided by nothing; pyAudioAnalysis' own.
 _LEAST = 1e-10
 
@@ -92,7 +93,14 @@ class Rescaler(Processor):
         self._scale = extent.peak + _LEAST
 
     def process(self, block: Block) -> Block:
-        return np.asarray((block - self._means) / self._scale, np.float32)
+        rescaled = np.empty_like(block)
+        # In double precision, so that what lies a hair off the mean keeps its sign, and in
+        # pieces that stay in cache.
+        for start in range(0, len(block), _PIECE_SAMPLES):
+            piece = slice(start, start + _PIECE_SAMPLES)
+            centred = block[piece] - self._means
+            np.divide(centred, self._scale, out=rescaled[piece], casting="same_kind")
+        return rescaled
 
     def flush(self) -> Block:
         return self.fmt.silence(0)

@@ -134,7 +134,7 @@ def _crossing_rate(group: FrameGroup) -> NDArray[np.float64]:
     grid = group.grid
     steps = np.abs(np.diff(np.sign(group.stretch).astype(np.int8)))
     # Frames overlap: each step is counted once, in whole numbers.
-    counted = np.concatenate([[0], np.add.accumulate(steps, dtype=np.int64)])
+    counted = np.concatenate([[0], np.add.accumulate(steps, dtype=np.int32)])
     begins = np.arange(len(group.samples)) * grid.hop_samples
     halves = counted[begins + grid.window_samples - 1] - counted[begins]
     rate: NDArray[np.float64] = halves / (2.0 * (grid.window_samples - 1))

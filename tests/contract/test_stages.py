@@ -24,7 +24,7 @@ from audiokit.denoise.wind import WindReducer
 from audiokit.dsp.channels import ChannelMixer, ChannelSettings
 from audiokit.dsp.filters import Highpass, HighpassSettings, Lowpass, LowpassSettings
 from audiokit.dsp.residual import Residual
-from audiokit.dsp.unit_peak import ExtentMeter, UnitPeak
+from audiokit.dsp.unit_peak import Extent, ExtentMeter, UnitPeak
 from audiokit.features import FAMILY_NAMES, FeatureExtractor, FeatureSettings
 from audiokit.features.pitch import PitchTracker
 from audiokit.files.resample import Resampler, ResampleSettings
@@ -108,9 +108,8 @@ PROCESSORS = {
     "low-pass that stands aside": lambda fmt: Lowpass(fmt, LowpassSettings(cutoff_hz=30000.0)),
     "residual": lambda fmt: Residual(Chain(fmt, [Highpass(fmt), TruePeakLimiter(fmt)])),
     "gain": lambda fmt: Gain(fmt, GainSettings(6.0)),
-    "mean taken off, peak at 1": lambda fmt: UnitPeak(fmt).build(
-        measure(ExtentMeter(fmt), [speechlike(fmt, 1.0)])
-    ),
+    # Where there is a mean to take off, silence does not stay silent.
+    "peak at 1": lambda fmt: UnitPeak(fmt).build(Extent((0.0,) * fmt.channels, 0.6)),
     "limiter": lambda fmt: TruePeakLimiter(fmt, LimiterSettings(ceiling_dbtp=-12.0)),
     "compressor": Compressor,
     "compressor by power": lambda fmt: Compressor(

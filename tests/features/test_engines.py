@@ -1,4 +1,4 @@
-"""Each engine gives the columns of ``fast``, its own numbers, and refuses what it does not know."""
+"""Each engine gives the columns of ``fast``, and refuses by name what it does not know."""
 
 from __future__ import annotations
 

@@ -70,12 +70,13 @@ class ShortTermFamily(Family):
         total = self._fill_moments(group, rows)
         rows[:, 6] = self._flux(group, total)
         running = self._running_power(group)
-        rows[:, 5] = _spectral_entropy(running)
-        rows[:, 7] = _rolloff(running)
+        # The package divides magnitudes by the number of bins, and adds an epsilon after that.
+        least = _EPS * self._tables.n_bins**2
+        rows[:, 5] = _spectral_entropy(running, least)
+        rows[:, 7] = _rolloff(running, least)
         rows[:, _MFCC] = self._cepstrum(group)
         chroma = aligned_product(group.power, self._tables.semitones, first=group.first)
-        # The power of a bin here is the package's times the square of their number.
-        power = running[:, -1:] * self._tables.n_bins**2
+        power = running[:, -1:]
         shares = chroma / np.where(power > 0.0, power, 1.0)
         rows[:, _CHROMA] = shares
         apart = shares - np.add.reduce(shares, axis=1, keepdims=True) / 12.0
@@ -107,11 +108,9 @@ class ShortTermFamily(Family):
         return np.asarray(np.add.reduce(steps, axis=1))
 
     def _running_power(self, group: FrameGroup) -> NDArray[np.float64]:
-        """Return the sum of the power up to each bin, scaled as the package has it."""
-        n_bins = self._tables.n_bins
-        running = np.add.accumulate(group.power[:, :n_bins], axis=1, dtype=np.float64)
-        running /= n_bins**2
-        return running
+        """Return the sum of the power up to each bin, ``(frames, n_bins)``."""
+        running = group.power[:, : self._tables.n_bins].astype(np.float64)
+        return np.add.accumulate(running, axis=1, out=running)
 
     def _cepstrum(self, group: FrameGroup) -> NDArray[np.float32]:
         bands = aligned_product(group.magnitude, self._tables.filters, first=group.first)
@@ -132,11 +131,14 @@ class ShortTermFamily(Family):
 def _crossing_rate(group: FrameGroup) -> NDArray[np.float64]:
     """Return half the steps between signs, -1, 0 and 1, over the steps between samples."""
     grid = group.grid
-    steps = np.abs(np.diff(np.sign(group.stretch).astype(np.int8)))
-    # Frames overlap: each step is counted once, in whole numbers.
-    counted = np.concatenate([[0], np.add.accumulate(steps, dtype=np.int32)])
+    signs = (group.stretch > 0.0).view(np.int8) - (group.stretch < 0.0).view(np.int8)
+    # Frames overlap: each step is looked for once, and found by its place.
+    places = np.flatnonzero(signs[1:] != signs[:-1])
+    heights = np.abs(signs[places + 1] - signs[places])
+    counted = np.concatenate([[0], np.add.accumulate(heights, dtype=np.int64)])
     begins = np.arange(len(group.samples)) * grid.hop_samples
-    halves = counted[begins + grid.window_samples - 1] - counted[begins]
+    ends = begins + grid.window_samples - 1
+    halves = counted[np.searchsorted(places, ends)] - counted[np.searchsorted(places, begins)]
     rate: NDArray[np.float64] = halves / (2.0 * (grid.window_samples - 1))
     return rate
 
@@ -157,15 +159,16 @@ def _energy_and_entropy(
     return energy / np.float32(n_samples), _entropy(shares)
 
 
-def _spectral_entropy(running: NDArray[np.float64]) -> NDArray[np.float64]:
+def _spectral_entropy(running: NDArray[np.float64], least: float) -> NDArray[np.float64]:
     """Return how evenly the power of each frame is spread over ten bands, in bits.
 
     Args:
         running: Power up to each bin, ``(frames, bins)``.
+        least: What is added to the power of all.
     """
     n_each = running.shape[1] // N_BLOCKS
     edges = running[:, n_each - 1 : N_BLOCKS * n_each : n_each]
-    shares = np.diff(edges, axis=1, prepend=0.0) / (running[:, -1:] + _EPS)
+    shares = np.diff(edges, axis=1, prepend=0.0) / (running[:, -1:] + least)
     return _entropy(shares)
 
 
@@ -174,8 +177,8 @@ def _entropy(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     return entropy
 
 
-def _rolloff(running: NDArray[np.float64]) -> NDArray[np.float64]:
+def _rolloff(running: NDArray[np.float64], least: float) -> NDArray[np.float64]:
     """Return which of the bins is the first to lift the power above nine tenths, 0 to 1."""
-    threshold = _ROLLOFF_SHARE * running[:, -1:] - _EPS
+    threshold = _ROLLOFF_SHARE * running[:, -1:] - least
     rolloff: NDArray[np.float64] = (running > threshold).argmax(axis=1) / running.shape[1]
     return rolloff

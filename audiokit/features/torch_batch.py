@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from audiokit.errors import MissingDeviceError
 from audiokit.features.engines import Device
+from audiokit.features.extractor import FeatureExtractor
 from audiokit.features.grid import FrameGrid
 from audiokit.features.plan import Plan, make_plan
 from audiokit.features.settings import FeatureSettings
 from audiokit.features.torch_families import FAMILIES, TensorGroup, TorchTables
 from audiokit.features.torch_slopes import add_slopes
+from audiokit.stage import StreamFormat, admit
 
 __all__ = ["TorchFeatures", "check_device"]
 
@@ -74,14 +76,12 @@ class TorchFeatures:
     """
 
     def __init__(self, sample_rate: int, settings: FeatureSettings | None = None) -> None:
-        from audiokit.features.extractor import FeatureExtractor
-        from audiokit.stage import StreamFormat
-
         chosen = settings or FeatureSettings()
         engine_settings = chosen.with_engine("torch")
         check_device(engine_settings.device)
         # It names the columns, and says what lies where.
-        named = FeatureExtractor(StreamFormat(sample_rate), chosen.with_engine("fast"))
+        self._fmt = StreamFormat(sample_rate)
+        named = FeatureExtractor(self._fmt, chosen.with_engine("fast"))
         self.columns, self.families = named.columns, named.families
         self._work = TorchWork(
             make_plan(engine_settings.rule, sample_rate),
@@ -93,10 +93,12 @@ class TorchFeatures:
         """Return the rows ``(frames, columns)`` of each clip.
 
         Args:
-            clips: ``(samples,)`` each, float32, finite; none of them need be as long as
-                another.
+            clips: ``(samples,)`` each, float32; none of them need be as long as another.
+
+        Raises:
+            BlockError: A clip has another type or shape, or holds NaN or infinity.
         """
-        return self._work.rows(clips)
+        return self._work.rows([admit(self._fmt, clip[:, None])[:, 0] for clip in clips])
 
 
 class TorchWork:

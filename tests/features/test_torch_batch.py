@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audiokit.errors import MissingDeviceError, SettingError
+from audiokit.errors import BlockError, MissingDeviceError, SettingError
 from audiokit.features import FeatureExtractor, FeatureSettings
 from audiokit.features.engines import ENGINES
 from audiokit.stage import StreamFormat
@@ -112,6 +112,19 @@ def test_one_recording_goes_through_the_extractor_too():
     by_torch = FeatureExtractor(StreamFormat(16000, 2), FeatureSettings(engine="torch"))
     fast = FeatureExtractor(StreamFormat(16000, 2))
     check_close(analyze(by_torch, [block]), analyze(fast, [block]), fast.families)
+
+
+@pytest.mark.parametrize(
+    ("clip", "problem"),
+    [
+        (np.array([0.1, np.nan], np.float32), "holds nan at sample 1"),
+        (np.zeros(800), "has type float64"),
+        (np.zeros((800, 2), np.float32), "has shape"),
+    ],
+)
+def test_what_is_no_clip_is_refused(clip, problem):
+    with pytest.raises(BlockError, match=problem):
+        TorchFeatures(16000)([np.zeros(800, np.float32), clip])
 
 
 def test_what_torch_does_not_know_is_refused_by_name():

@@ -16,11 +16,9 @@ import sys
 import time
 
 import numpy as np
-import torch
 from cost import ONE_THREAD, print_table
 
 from audiokit.features import FeatureExtractor, FeatureSettings
-from audiokit.features.torch_batch import TorchFeatures
 from audiokit.stage import StreamFormat
 from audiokit.testing import analyze, speechlike
 
@@ -75,6 +73,13 @@ def main():
     if os.environ.keys().isdisjoint(ONE_THREAD):
         # NumPy has counted its threads by now: again, with one.
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ONE_THREAD})  # noqa: S606  this very program
+    try:
+        import torch
+    except ImportError:
+        print("torch is not installed: nothing was measured. Run: pip install 'audiokit[gpu]'")
+        return
+    from audiokit.features.torch_batch import TorchFeatures
+
     torch.set_num_threads(1)
     clips = clips_of(options.clips, options.seconds)
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]

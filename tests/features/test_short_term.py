@@ -51,20 +51,22 @@ def theirs(package, block, grid, *, deltas):
 
 def odd_sounds(rate):
     """Sounds that meet the quirks: steps through zero, a tone between bins, silence."""
-    time_s = np.arange(rate) / rate
+    n_samples = rate // 2
+    time_s = np.arange(n_samples) / rate
     rng = np.random.default_rng(7)
-    steps = rng.integers(-1, 2, rate) / 4.0
-    steps[rate // 2 :] = 0.0
+    # Their mean is zero, exactly, so that what is zero stays it.
+    quarter = rng.integers(-1, 2, n_samples // 4) / 4.0
+    steps = np.concatenate([quarter, -quarter, np.zeros(n_samples - 2 * len(quarter))])
     tone = 0.3 * np.sin(2 * np.pi * 440.7 * time_s)
-    gap = np.where(np.abs(time_s - 0.5) < 0.2, 0.0, tone)
+    gap = np.where(np.abs(time_s - 0.25) < 0.1, 0.0, tone)
     return {
         "steps": steps,
         "tone": tone,
         "tone with a gap": gap,
         "off zero": 0.2 * tone + 0.4,
-        "quiet noise": 1e-4 * rng.standard_normal(rate),
-        "one click": np.eye(1, rate, rate // 3)[0],
-        "syllables": speechlike(StreamFormat(rate), 1.0)[:, 0],
+        "quiet noise": 1e-4 * rng.standard_normal(n_samples),
+        "one click": np.eye(1, n_samples, n_samples // 3)[0],
+        "syllables": speechlike(StreamFormat(rate), 0.5)[:, 0],
     }
 
 

@@ -202,7 +202,7 @@ class Recipe:
             if STAGES[stage.use].needs_extra:
                 # At its own rate, so that nothing else is built.
                 stage.build(StreamFormat(48000))
-        for what in ("report", "plot", "segments"):
+        for what in ("report", "plot", "segments", "features"):
             if what in self.writes:
                 self.write_settings(what).check_installed()
 

@@ -160,6 +160,13 @@ STAGES: Mapping[str, StageKind] = {
         "Bring the mean power to a level.",
         runs_live=False,
     ),
+    "unit_peak": StageKind(
+        "audiokit.dsp.unit_peak",
+        "UnitPeak",
+        "UnitPeakSettings",
+        "Take the mean off and bring the highest sample to 1, as pyAudioAnalysis does.",
+        runs_live=False,
+    ),
     "gain": StageKind("audiokit.loudness.gain", "Gain", "GainSettings", "Turn up or down."),
     "limiter": StageKind(
         "audiokit.loudness.limiter",

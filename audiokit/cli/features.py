@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,6 +13,8 @@ from audiokit.recipe import make_recipe
 EXAMPLES = (
     "audiokit features takes/ -o feats/ --families mel,mfcc --hop-ms 10",
     "audiokit features takes/ -o feats/ --preset whisper --n-mels 128",
+    "audiokit features takes/ -o feats/ --preset pyaudioanalysis --deltas 1",
+    "audiokit features takes/ -o feats/ --engine librosa",
 )
 
 _RATES_HZ = {"whisper": 16000}
@@ -28,7 +30,10 @@ def features(
         typer.Option(help="Families, separated by commas; mel,mfcc,energy,spectral if not given."),
     ] = None,
     preset: Annotated[
-        str, typer.Option(help="Whose numbers: librosa, kaldi, whisper (16 kHz) or htk.")
+        str,
+        typer.Option(
+            help="Whose numbers: librosa, kaldi, whisper (16 kHz), htk or pyaudioanalysis."
+        ),
     ] = "librosa",
     levels: Annotated[
         str | None,
@@ -49,6 +54,10 @@ def features(
     n_mels: Annotated[
         int | None, typer.Option(help="Number of mel bands; 80, or as the preset has it.")
     ] = None,
+    deltas: Annotated[
+        int | None,
+        typer.Option(help="Derivatives of mfcc or short_term; as the preset has it."),
+    ] = None,
     sample_rate: Annotated[
         int | None, typer.Option(help="Resample to this many Hz first.")
     ] = None,
@@ -61,6 +70,13 @@ def features(
     pitch_fmax_hz: Annotated[
         float | None, typer.Option(help="Highest pitch in Hz; 500 if not given.")
     ] = None,
+    engine: Annotated[
+        Literal["fast", "librosa", "pyaudioanalysis", "torch"],
+        typer.Option(help="Who computes; all but fast need the whole recording in memory."),
+    ] = "fast",
+    device: Annotated[
+        Literal["cpu", "cuda"], typer.Option(help="Where the engine torch computes.")
+    ] = "cpu",
     *,
     batch: BatchOptions,
     output: OutputOptions,
@@ -74,6 +90,9 @@ def features(
     rate = sample_rate or _RATES_HZ.get(preset)
     if rate is not None:
         stages.append({"use": "resample", "sample_rate": rate})
+    if preset == "pyaudioanalysis" and engine == "fast":
+        # The package does this by itself, and needs the whole recording for it.
+        stages.append({"use": "unit_peak"})
     wanted = {
         "families": families and tuple(word.strip() for word in families.split(",")),
         "preset": preset,
@@ -84,6 +103,9 @@ def features(
         "pitch_engine": pitch_engine,
         "pitch_fmin_hz": pitch_fmin_hz,
         "pitch_fmax_hz": pitch_fmax_hz,
+        "deltas": deltas,
+        "engine": engine,
+        "device": device,
         "format": file_format,
     }
     settings = {name: value for name, value in wanted.items() if value is not None}

@@ -14,7 +14,7 @@ from audiokit.features.grid import FrameGrid
 from audiokit.features.plan import Plan
 from audiokit.features.transform import FrameGroup
 
-__all__ = ["Chroma", "ChromaFamily"]
+__all__ = ["Chroma", "ChromaFamily", "chroma_weights"]
 
 _NAMES = ("c", "c_sharp", "d", "d_sharp", "e", "f", "f_sharp", "g", "g_sharp", "a", "a_sharp", "b")
 _A0_HZ = 27.5
@@ -26,8 +26,8 @@ _TINY = np.float32(np.finfo(np.float32).tiny)
 
 
 @lru_cache(maxsize=16)
-def _weights(grid: FrameGrid) -> NDArray[np.float32]:
-    """Return the weights ``(bins, 12)``; read-only."""
+def chroma_weights(grid: FrameGrid) -> NDArray[np.float32]:
+    """Return what makes semitones of powers, ``(bins, 12)``; read-only."""
     n_bins = grid.n_fft // 2 + 1
     above_hz = np.arange(1, n_bins + 1) * (grid.sample_rate / grid.n_fft)
     semitones = 12.0 * np.log2(above_hz / _A0_HZ)
@@ -58,7 +58,7 @@ class Chroma:
 
     def __call__(self, group: FrameGroup) -> NDArray[np.float32]:
         """Return ``(frames, 12)``, the strongest 1; all 0 in digital silence."""
-        chroma = aligned_product(group.power, _weights(self.grid), first=group.first)
+        chroma = aligned_product(group.power, chroma_weights(self.grid), first=group.first)
         strongest = chroma.max(axis=1, keepdims=True)
         strongest[strongest < _TINY] = 1.0
         return np.asarray(chroma / strongest)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.features.families import FAMILIES
+from audiokit.features.engines import engine_type
+from audiokit.features.families import FAMILIES, OWN_FRAMES
 from audiokit.features.family import Family
 from audiokit.features.grid import FrameCutter
 from audiokit.features.lineup import RowLineup
 from audiokit.features.plan import make_plan
 from audiokit.features.settings import FeatureSettings
 from audiokit.features.transform import FrameTransform
+from audiokit.features.whole_file import WholeFileEngine
 from audiokit.stage import Analyzer, Block, StreamFormat, admit
 
 __all__ = ["FeatureExtractor"]
+
+_BUILDERS = {**FAMILIES, **OWN_FRAMES}
 
 
 class FeatureExtractor(Analyzer[NDArray[np.float32]]):
@@ -29,7 +34,8 @@ class FeatureExtractor(Analyzer[NDArray[np.float32]]):
 
     A row is final when the last of its families is: half a window after its centre, and
     `late_frames` frames later where a family looks ahead. Fitted derivatives hold back
-    the first rows until nine frames have come.
+    the first rows until nine frames have come. An engine other than ``fast`` keeps all
+    samples, and gives all rows at `flush`.
 
     Args:
         fmt: Format of the stream.
@@ -45,6 +51,8 @@ class FeatureExtractor(Analyzer[NDArray[np.float32]]):
 
     Raises:
         SettingError: The sample rate cannot give what the settings ask for.
+        MissingExtraError: What the engine needs is not installed.
+        MissingDeviceError: The engine's device is not there.
         BlockError: `process` met NaN, infinity or another shape.
     """
 
@@ -54,6 +62,7 @@ class FeatureExtractor(Analyzer[NDArray[np.float32]]):
         self._plan = make_plan(self.settings.rule, fmt.sample_rate)
         self.grid = self._plan.grid
         self._transform = FrameTransform(self.grid, self._plan.preset)
+        self._engine = self._build_engine()
         self.reset()
         self.columns = tuple(column for family in self._families for column in family.columns)
         self.families = self._places()
@@ -67,6 +76,8 @@ class FeatureExtractor(Analyzer[NDArray[np.float32]]):
     @property
     def latency_s(self) -> float:
         """Seconds from the centre of a frame to its row, but for the first few rows."""
+        if self._engine is not None:
+            return math.inf
         behind = self.grid.lead_samples + self.grid.first_centre_samples
         window_s = (self.grid.window_samples - behind) / self.fmt.sample_rate
         return window_s + self.late_frames * self.hop_s
@@ -78,12 +89,21 @@ class FeatureExtractor(Analyzer[NDArray[np.float32]]):
     def process(self, block: Block) -> NDArray[np.float32]:
         # No chain stands before an analyzer, so it is a door of its own.
         mono = _mono(admit(self.fmt, block))
+        if self._engine is not None:
+            # The block is the caller's; what is kept must not change with it.
+            self._kept.append(mono.copy())
+            return self._lineup.take()
         for family in self._families:
             family.hear(mono)
         self._push(self._frames.push(mono))
         return self._lineup.take()
 
     def flush(self) -> NDArray[np.float32]:
+        if self._engine is not None:
+            mono = np.concatenate([np.zeros(0, np.float32), *self._kept])
+            if self.grid.n_frames(len(mono)) == 0:
+                return self._lineup.take()
+            return self._engine.rows(mono)
         self._push(self._frames.finish())
         for index, family in enumerate(self._families):
             self._lineup.push(index, family.finish())
@@ -93,8 +113,15 @@ class FeatureExtractor(Analyzer[NDArray[np.float32]]):
         self._frames = FrameCutter(self.grid)
         # Families remember, alone and together.
         plan = self._plan.for_stream(self.settings.pitch)
-        self._families: list[Family] = [FAMILIES[name](plan) for name in self.settings.names]
+        self._families: list[Family] = [_BUILDERS[name](plan) for name in self.settings.names]
         self._lineup = RowLineup([len(family.columns) for family in self._families])
+        self._kept: list[NDArray[np.float32]] = []
+
+    def _build_engine(self) -> WholeFileEngine | None:
+        kind = self.settings.engine_kind
+        if kind is None:
+            return None
+        return engine_type(kind)(self._plan, self.settings.names, device=self.settings.device)
 
     def _places(self) -> dict[str, slice]:
         places: dict[str, slice] = {}

@@ -18,13 +18,14 @@ from audiokit.features.pitch_family import PitchFamily
 from audiokit.features.plan import Plan
 from audiokit.features.rhythm import RhythmFamily
 from audiokit.features.rms import RmsFamily
+from audiokit.features.short_term import ShortTermFamily
 from audiokit.features.spectral import SpectralFamily
 from audiokit.features.spectrum import SpectrumFamily
 from audiokit.features.temporal import TemporalFamily
 from audiokit.features.tonal import TonalFamily
 from audiokit.features.voice import VoiceFamily
 
-__all__ = ["FAMILIES"]
+__all__ = ["FAMILIES", "OWN_FRAMES"]
 
 FAMILIES: Mapping[str, Callable[[Plan], Family]] = {
     "spectrum": SpectrumFamily,
@@ -46,3 +47,6 @@ FAMILIES: Mapping[str, Callable[[Plan], Family]] = {
     "voice": VoiceFamily,
 }
 """What builds each family for one stream. A new family is a file and a line here."""
+
+OWN_FRAMES: Mapping[str, Callable[[Plan], Family]] = {"short_term": ShortTermFamily}
+"""Families that are defined on the frames of one preset alone."""

@@ -63,7 +63,8 @@ class FrameGrid:
     @property
     def group_frames(self) -> int:
         """Most frames handled at once: few calls, in bounded memory."""
-        return max(_FEWEST_FRAMES, _GROUP_VALUES // self.n_fft)
+        # Whole sixteens, as `aligned_product` lays them, need no padding there.
+        return max(1, _GROUP_VALUES // self.n_fft // _FEWEST_FRAMES) * _FEWEST_FRAMES
 
     @property
     def bins_hz(self) -> NDArray[np.float64]:

@@ -85,6 +85,10 @@ class MelBank:
         preset: Which bands, how many, from where.
         top_hz: Where the highest band ends; at most half the sample rate.
 
+    Attributes:
+        weights: What the bins are multiplied by, ``(bins, n_mels)``, read-only.
+        is_of_magnitude: The bins are magnitudes, else powers.
+
     References:
         M. Slaney, Auditory Toolbox, Technical Report 1998-010, Interval Research.
         The HTK Book 3.4, section 5.4.
@@ -92,18 +96,18 @@ class MelBank:
 
     def __init__(self, grid: FrameGrid, preset: Preset, *, top_hz: float) -> None:
         self.n_mels = preset.n_mels
-        self._is_of_magnitude = preset.is_band_of_magnitude
-        self._weights = _weights(preset.bands, grid, preset.n_mels, preset.fmin_hz, top_hz)
+        self.is_of_magnitude = preset.is_band_of_magnitude
+        self.weights = _weights(preset.bands, grid, preset.n_mels, preset.fmin_hz, top_hz)
 
     @property
     def n_empty(self) -> int:
         """How many bands are so narrow that no bin falls into them."""
-        return int(np.count_nonzero(self._weights.max(axis=0) == 0.0))
+        return int(np.count_nonzero(self.weights.max(axis=0) == 0.0))
 
     def __call__(self, group: FrameGroup) -> NDArray[np.float32]:
         """Return the power of each band, ``(frames, n_mels)``; for HTK, the magnitude."""
-        bins = group.magnitude if self._is_of_magnitude else group.power
-        return aligned_product(bins, self._weights, first=group.first)
+        bins = group.magnitude if self.is_of_magnitude else group.power
+        return aligned_product(bins, self.weights, first=group.first)
 
 
 class MelLevels:

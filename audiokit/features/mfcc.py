@@ -14,7 +14,7 @@ from audiokit.features.plan import Plan
 from audiokit.features.presets import Preset
 from audiokit.features.transform import FrameGroup
 
-__all__ = ["MfccFamily"]
+__all__ = ["MfccFamily", "cosines_of"]
 
 
 @lru_cache(maxsize=16)
@@ -48,7 +48,7 @@ class MfccFamily(Family):
     def __init__(self, plan: Plan) -> None:
         preset = plan.preset
         self._levels = plan.mel_levels
-        self._cosines = _cosines_of(preset)
+        self._cosines = cosines_of(preset)
         self._slopes = slope_streams(
             preset.slopes, n_columns=preset.n_mfcc, n_orders=preset.deltas
         )
@@ -73,7 +73,8 @@ class MfccFamily(Family):
         return rows
 
 
-def _cosines_of(preset: Preset) -> NDArray[np.float32]:
+def cosines_of(preset: Preset) -> NDArray[np.float32]:
+    """Return what makes cepstral coefficients of levels, ``(n_mels, n_mfcc)``; read-only."""
     return _cosines(
         preset.n_mels, preset.n_mfcc, preset.lifter, is_orthonormal=preset.is_dct_orthonormal
     )

@@ -46,7 +46,7 @@ class Preset:
     """Length of a frame in ms."""
     hop_ms: float = 10.0
     """From one frame to the next in ms."""
-    window: Literal["hann", "povey", "hamming"] = "hann"
+    window: Literal["hann", "povey", "hamming", "rectangle"] = "hann"
     """Shape of the window: Hann is periodic, the others are symmetric."""
     edges: Literal["zeros", "reflect", "snip"] = "zeros"
     """What lies beyond the stream's ends; see `FrameGrid`."""
@@ -163,7 +163,29 @@ _HTK = Preset(
     deltas=2,
     slopes="htk",
 )
+_PYAUDIOANALYSIS = Preset(
+    name="pyaudioanalysis",
+    default_families=("short_term",),
+    known_families=("short_term", *FROM_SAMPLES),
+    choices={
+        "n_mels": (),
+        "n_mfcc": (),
+        "fmin_hz": (),
+        "fmax_hz": (),
+        "levels": (),
+        "deltas": (0, 1),
+    },
+    window_ms=50.0,
+    hop_ms=25.0,
+    window="rectangle",
+    edges="snip",
+    is_fft_rounded_up=False,
+    # Its family has filters of its own; these are not looked at.
+    n_mels=1,
+    n_mfcc=1,
+    deltas=0,
+)
 PRESETS: Mapping[str, Preset] = {
-    preset.name: preset for preset in (_LIBROSA, _KALDI, _WHISPER, _HTK)
+    preset.name: preset for preset in (_LIBROSA, _KALDI, _WHISPER, _HTK, _PYAUDIOANALYSIS)
 }
 """Every preset by its name."""

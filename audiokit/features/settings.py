@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from audiokit.errors import SettingError
-from audiokit.features.families import FAMILIES
+from audiokit.features.engines import Device, Engine, EngineKind, check_engine, engine_type
+from audiokit.features.families import FAMILIES, OWN_FRAMES
 from audiokit.features.pitch_settings import (
     LEAST_PITCH_HOP_MS,
     PITCH_ENGINES,
@@ -20,7 +21,7 @@ from audiokit.features.presets import PRESETS, TRACKED, Levels, Preset
 __all__ = ["FAMILY_NAMES", "PRESET_NAMES", "FeatureSettings"]
 
 FAMILY_NAMES = tuple(FAMILIES)
-"""Every family that can be asked for."""
+"""Every family that frames of any length may have; ``short_term`` is its preset's alone."""
 
 PRESET_NAMES = tuple(PRESETS)
 """Every preset."""
@@ -40,7 +41,8 @@ class FeatureSettings:
     families: tuple[str, ...] | None = None
     """Which families, in the order of their columns; see `FAMILY_NAMES`."""
     preset: str = "librosa"
-    """Whose frames, bands and cepstrum: ``librosa``, ``kaldi``, ``whisper`` or ``htk``."""
+    """Whose frames, bands and cepstrum: ``librosa``, ``kaldi``, ``whisper``, ``htk`` or
+    ``pyaudioanalysis``."""
     window_ms: float | None = None
     """Length of a frame in ms, 1 to 1000."""
     hop_ms: float | None = None
@@ -63,11 +65,17 @@ class FeatureSettings:
     """Lowest pitch in Hz, 40 or more; it sets the length of the tracker's window."""
     pitch_fmax_hz: float = 500.0
     """Highest pitch in Hz, 1.5 times `pitch_fmin_hz` to 1000."""
+    engine: Engine = "fast"
+    """Who computes: ``fast`` as the stream goes; ``librosa``, ``pyaudioanalysis`` and
+    ``torch`` at its end, what they know."""
+    device: Device = "cpu"
+    """Where ``torch`` computes: ``cpu`` or ``cuda``."""
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
             _refuse_unknown("preset", self.preset, PRESETS)
         self._check_families()
+        check_engine(self.engine, device=self.device, preset=self.preset, families=self.names)
         _check_ranges(self.rule)
         self._check_pitch()
 
@@ -75,6 +83,29 @@ class FeatureSettings:
     def names(self) -> tuple[str, ...]:
         """The families that are extracted."""
         return self.rule.default_families if self.families is None else self.families
+
+    def with_engine(self, engine: Engine) -> FeatureSettings:
+        """Return the same settings with another engine, on its own device."""
+        device = self.device if engine == self.engine else "cpu"
+        return replace(self, engine=engine, device=device)
+
+    @property
+    def engine_kind(self) -> EngineKind | None:
+        """The engine that computes at the end of the stream; None for ``fast``."""
+        return check_engine(
+            self.engine, device=self.device, preset=self.preset, families=self.names
+        )
+
+    def check_installed(self) -> None:
+        """Load what the engine needs.
+
+        Raises:
+            MissingExtraError: It is not installed.
+            MissingDeviceError: Its device is not there.
+        """
+        kind = self.engine_kind
+        if kind is not None:
+            engine_type(kind).check_installed(self.device)
 
     @property
     def rule(self) -> Preset:
@@ -107,8 +138,11 @@ class FeatureSettings:
     def _check_families(self) -> None:
         known = PRESETS[self.preset].known_families
         for name in self.names:
-            if name not in FAMILY_NAMES:
-                _refuse_unknown("families", name, FAMILY_NAMES)
+            if name in OWN_FRAMES and known is None:
+                rule = f"a family that preset {self.preset!r} knows"
+                raise SettingError("families", name, rule, "Add --preset pyaudioanalysis.")
+            if name not in FAMILY_NAMES and name not in OWN_FRAMES:
+                _refuse_unknown("families", name, (*FAMILY_NAMES, *OWN_FRAMES))
             if known is not None and name not in known:
                 rule = f"some of {', '.join(known)} with preset {self.preset!r}"
                 raise SettingError("families", name, rule)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from audiokit.features.grid import FrameGrid
 from audiokit.features.presets import Preset
 
-__all__ = ["FrameGroup", "FrameTransform"]
+__all__ = ["FrameGroup", "FrameTransform", "window_of"]
 
 
 class FrameGroup:
@@ -69,7 +69,9 @@ class FrameTransform:
     def __init__(self, grid: FrameGrid, preset: Preset) -> None:
         self.grid = grid
         self._preset = preset
-        self._window = _window(preset.window, grid.window_samples)
+        self._window = window_of(preset.window, grid.window_samples)
+        # Frames as they are: nothing is multiplied, nothing lies beyond them.
+        self._is_bare = preset.window == "rectangle" and grid.n_fft == grid.window_samples
         # Kept from group to group: fresh memory costs half as much as the transform. What
         # lies beyond the window stays zero.
         self._padded = np.zeros((grid.group_frames, grid.n_fft))
@@ -81,9 +83,8 @@ class FrameTransform:
         # window sits at the front of the transform, not in its middle, which only turns
         # the phase.
         frames = self.grid.frames_of(stretch.astype(np.float64))
-        padded, spectra = self._padded[: len(frames)], self._spectra[: len(frames)]
-        self._prepare(frames, padded[:, : self.grid.window_samples])
-        np.fft.rfft(padded, out=spectra)
+        spectra = self._spectra[: len(frames)]
+        np.fft.rfft(frames if self._is_bare else self._prepared(frames), out=spectra)
         # Real and imaginary parts side by side, squared in place: half the time of each
         # taken apart.
         parts = spectra.view(np.float64)
@@ -92,12 +93,14 @@ class FrameTransform:
         np.add(parts[:, 0::2], parts[:, 1::2], out=power, casting="same_kind")
         return FrameGroup(self.grid, first, stretch=stretch, power=power)
 
-    def _prepare(self, frames: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-        """Write the frames, as the transform takes them, to `out`."""
+    def _prepared(self, frames: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the frames as the transform takes them, ``(frames, n_fft)``."""
         preset = self._preset
+        padded = self._padded[: len(frames)]
+        out = padded[:, : self.grid.window_samples]
         if preset.full_scale == 1.0:
             np.multiply(frames, self._window, out=out)
-            return
+            return padded
         np.multiply(frames, preset.full_scale, out=out)
         if preset.is_offset_removed:
             out -= np.add.reduce(out, axis=1, keepdims=True) / out.shape[1]
@@ -105,9 +108,13 @@ class FrameTransform:
         out[:, 1:] -= preset.preemphasis * out[:, :-1]
         out[:, 0] *= 1.0 - preset.preemphasis
         out *= self._window
+        return padded
 
 
-def _window(shape: str, length: int) -> NDArray[np.float64]:
+def window_of(shape: str, length: int) -> NDArray[np.float64]:
+    """Return the window of a shape that presets know, ``(length,)``."""
+    if shape == "rectangle":
+        return np.ones(length)
     turns = np.arange(length) / (length if shape == "hann" else length - 1)
     if shape == "hamming":
         return 0.54 - 0.46 * np.cos(2.0 * np.pi * turns)

@@ -24,6 +24,7 @@ from audiokit.denoise.wind import WindReducer
 from audiokit.dsp.channels import ChannelMixer, ChannelSettings
 from audiokit.dsp.filters import Highpass, HighpassSettings, Lowpass, LowpassSettings
 from audiokit.dsp.residual import Residual
+from audiokit.dsp.unit_peak import Extent, ExtentMeter, UnitPeak
 from audiokit.features import FAMILY_NAMES, FeatureExtractor, FeatureSettings
 from audiokit.features.pitch import PitchTracker
 from audiokit.files.resample import Resampler, ResampleSettings
@@ -107,6 +108,8 @@ PROCESSORS = {
     "low-pass that stands aside": lambda fmt: Lowpass(fmt, LowpassSettings(cutoff_hz=30000.0)),
     "residual": lambda fmt: Residual(Chain(fmt, [Highpass(fmt), TruePeakLimiter(fmt)])),
     "gain": lambda fmt: Gain(fmt, GainSettings(6.0)),
+    # Where there is a mean to take off, silence does not stay silent.
+    "peak at 1": lambda fmt: UnitPeak(fmt).build(Extent((0.0,) * fmt.channels, 0.6)),
     "limiter": lambda fmt: TruePeakLimiter(fmt, LimiterSettings(ceiling_dbtp=-12.0)),
     "compressor": Compressor,
     "compressor by power": lambda fmt: Compressor(
@@ -138,6 +141,15 @@ ANALYZERS = {
         fmt, FeatureSettings(families=("mfcc", "mel"), preset="kaldi", deltas=2)
     ),
     "features of HTK's": lambda fmt: FeatureExtractor(fmt, FeatureSettings(preset="htk")),
+    "features of pyAudioAnalysis'": lambda fmt: FeatureExtractor(
+        fmt, FeatureSettings(preset="pyaudioanalysis", deltas=1)
+    ),
+    "features by librosa": lambda fmt: FeatureExtractor(
+        fmt, FeatureSettings(families=("mfcc", "spectral"), engine="librosa")
+    ),
+    "features by torch": of_package(
+        "torch", lambda fmt: FeatureExtractor(fmt, FeatureSettings(engine="torch"))
+    ),
     "pitch": PitchTracker,
     "pitch and voice of Kaldi's frames": lambda fmt: FeatureExtractor(
         fmt, FeatureSettings(families=("voice", "pitch"), preset="kaldi", hop_ms=12.5)
@@ -145,6 +157,7 @@ ANALYZERS = {
     "every feature": lambda fmt: FeatureExtractor(fmt, FeatureSettings(families=FAMILY_NAMES)),
 }
 METERS = {
+    "extent": ExtentMeter,
     "loudness": LoudnessMeter,
     "active speech level": ActiveLevelMeter,
     "level": LevelMeter,

@@ -20,12 +20,15 @@ ALL_OF = {
     "kaldi": ("mel", "mfcc", "temporal", "crossings"),
     "whisper": ("mel", "temporal", "crossings"),
     "htk": ("mel", "mfcc", "temporal", "crossings"),
+    "pyaudioanalysis": ("short_term", "temporal", "crossings"),
 }
+DELTAS = {"whisper": None, "pyaudioanalysis": 1}
 
 
 def extractor_of(preset, families=None, fmt=FMT):
-    deltas = {} if preset == "whisper" else {"deltas": 2}
-    chosen = FeatureSettings(preset=preset, families=families or ALL_OF[preset], **deltas)
+    chosen = FeatureSettings(
+        preset=preset, families=families or ALL_OF[preset], deltas=DELTAS.get(preset, 2)
+    )
     return FeatureExtractor(fmt, chosen)
 
 
@@ -41,7 +44,9 @@ def test_no_cutting_changes_a_bit(preset, cuts):
 
 
 @pytest.mark.parametrize("preset", PRESET_NAMES)
-@pytest.mark.parametrize("n_samples", [0, 1, 2, 159, 160, 161, 200, 201, 399, 400, 401, 560, 561])
+@pytest.mark.parametrize(
+    "n_samples", [0, 1, 2, 159, 160, 161, 200, 201, 399, 400, 401, 560, 561, 1200]
+)
 def test_a_short_stream_has_the_same_rows_sample_by_sample(preset, n_samples):
     speech = SPEECH[1000 : 1000 + n_samples]
     whole = analyze(extractor_of(preset), [speech])
@@ -81,7 +86,7 @@ def test_rows_of_a_constant_or_silence_are_finite(preset, rate, level):
         pytest.skip("whisper knows 16 kHz alone")
     fmt = StreamFormat(rate)
     rows = analyze(extractor_of(preset, fmt=fmt), [fmt.silence(rate // 4) + np.float32(level)])
-    assert len(rows) > 20
+    assert len(rows) > 8
     assert np.isfinite(rows).all()
 
 

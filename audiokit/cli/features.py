@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from audiokit.cli.one import is_folder
 from audiokit.cli.options import BatchOptions, OutputOptions, Sources, command
 from audiokit.cli.run import run_recipe
 from audiokit.errors import SettingError
@@ -241,7 +242,7 @@ def _target(
         raise SettingError("save_stats", save_stats, "none where features come or go by a pipe")
     named = None if out is None else _KINDS.get(Path(out).suffix.removeprefix(".").lower())
     named = "jsonl" if out == "-" else named
-    if out is None or named is None or Path(out).is_dir():
+    if out is None or named is None or is_folder(out):
         return out, file_format
     if is_chosen and file_format.strip() != named:
         raise SettingError("format", file_format, f"{named}, as in {out}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from audiokit.cli.console import emit_rows, say
 from audiokit.cli.options import BatchOptions, OutputOptions
@@ -18,7 +18,7 @@ from audiokit.registry import FORMATS, SHOWN_SEGMENTS, SUFFIXES
 if TYPE_CHECKING:
     from audiokit.recipe import Recipe
 
-__all__ = ["is_file_name", "is_one_file", "run_one"]
+__all__ = ["is_file_name", "is_folder", "is_one_file", "run_one"]
 
 Row = dict[str, Any]
 _BESIDE = ("plot", "page", "cuts", "trim", "spectrogram")
@@ -39,10 +39,15 @@ def is_file_name(out: str, recipe: Recipe | None = None) -> bool:
         out: As the user gave it.
         recipe: Where it writes labels or features and no audio, their names are files' too.
     """
-    if Path(out).is_dir():
+    if is_folder(out):
         return False
     is_other = recipe is not None and _main(recipe) != "audio" and _is_name_of(recipe, out)
     return is_other or looks_like_audio(out)
+
+
+def is_folder(out: str) -> bool:
+    """Return whether a target is a folder for results; a Zarr folder is a result itself."""
+    return Path(out).is_dir() and not (Path(out) / "zarr.json").is_file()
 
 
 def is_one_file(sources: Sequence[str], out: str | None, recipe: Recipe | None = None) -> bool:
@@ -90,7 +95,7 @@ def run_one(
     target = _target(out)
     is_live = main == "features" and sources[0] == "-" and out == "-"
     # Unbuffered, so that what has come is taken without waiting for more.
-    stdin: Any = sys.stdin.buffer.raw if is_live else sys.stdin.buffer  # type: ignore[attr-defined]  # typed as any buffer
+    stdin = cast("Any", sys.stdin.buffer).raw if is_live else sys.stdin.buffer
     source: str | BinaryIO = stdin if sources[0] == "-" else sources[0]
     with tempfile.TemporaryDirectory(prefix="audiokit-") as scratch:
         task = ProcessTask(
@@ -200,9 +205,10 @@ def _sentence(out: str, row: Row) -> str:
     if "n_segments" in row:
         noun = "segment" if row["n_segments"] == 1 else "segments"
         parts.append(f"{row['n_segments']} {noun}, {row['speech_s']:.1f} s of speech")
-    said = f"{'stdout' if out == '-' else out}: {', '.join(parts)}"
     if "n_frames" in row:
-        parts.append(f"{row['n_frames']} frames")
+        is_summed = "n_rows" in row
+        parts.append(f"{row['n_rows']} rows" if is_summed else f"{row['n_frames']} frames")
+    said = f"{'stdout' if out == '-' else out}: {', '.join(parts)}"
     for use in ("loudness", "active_level", "rms", "peak", "album"):
         if f"{use}_mode" in row:
             said += f"; {_how(row, use)}"

@@ -70,7 +70,7 @@ def _gathered_parts(recipe: Recipe) -> dict[str, tuple[str, str]]:
     files = _feature_files(recipe)
     if files and recipe.write_settings("features").per != "frame":
         tables = [name for form, name in files if form == "parquet"]
-        parts |= {name: (".audiokit/tables", "parquet") for name in tables}
+        parts |= dict.fromkeys(tables, (".audiokit/tables", "parquet"))
     return parts
 
 

@@ -78,6 +78,7 @@ def run_recipe(
         AudiokitError: As documented for each exit code.
     """
     recipe.check()
+    inputs = _inputs(recipe)
     if out == "":
         raise SettingError("out", out, "a folder, a file or -")
     is_alone = list(sources) == ["-"] or out == "-" or is_one_file(sources, out, recipe)
@@ -108,7 +109,7 @@ def run_recipe(
         job,
         out=folder,
         kinds=kinds,
-        fingerprint=f"{command}:{recipe.fingerprint()}:{batch.raw_format or ''}{_inputs(recipe)}",
+        fingerprint=f"{command}:{recipe.fingerprint()}:{batch.raw_format or ''}{inputs}",
         settings=_batch_settings(batch),
     )
     gather = None if folder is None else _gatherer(recipe, folder, statistics)

@@ -14,9 +14,7 @@ __all__ = ["RowScaler", "spread_or_one"]
 _STILL = 1e-6
 
 
-def spread_or_one(
-    spread: NDArray[np.float64], size: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def spread_or_one(spread: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return what to divide columns by: their spread, or 1 where a column stands still."""
     # The smallest normal float32: below it a quotient may be infinite.
     is_moving = spread > np.maximum(_STILL * np.abs(size), 1.2e-38)

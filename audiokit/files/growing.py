@@ -51,7 +51,7 @@ class GrowingFile(ABC):
     def write_head(self, file: BinaryIO, n_rows: int) -> None:
         """Write the head, of the same length for any number of rows."""
 
-    def __enter__(self) -> GrowingFile:
+    def __enter__(self) -> GrowingFile:  # noqa: PYI034  Self is newer than Python 3.10
         temporary = self._open.enter_context(replacing(self._target))
         self._file = self._open.enter_context(temporary.open("w+b"))
         # The stack runs it first, and takes the file away should it fail.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -51,13 +52,16 @@ class Hdf5Writer:
         self._open = ExitStack()
         self._parts: dict[str, RowGroups] = {}
 
-    def note(self, name: str, value: Any) -> None:
-        """Put a number, text or a list of text among the file's attributes."""
+    def note(self, name: str, value: float | str) -> None:
+        """Put a number or text among the file's attributes."""
         self._file.attrs[name] = value
 
-    def note_of(self, array: str, name: str, value: Any) -> None:
-        """Put a value among the attributes of an array that rows were added to."""
-        self._file[array].attrs[name] = value
+    def name(self, name: str, words: Sequence[str]) -> None:
+        """Put words into a dataset: attributes hold 64 KiB at most."""
+        import h5py
+
+        data = np.array([word.encode() for word in words], object)
+        self._file.create_dataset(name, data=data, dtype=h5py.string_dtype(), track_times=False)
 
     def append(self, name: str, rows: NDArray[Any]) -> None:
         """Add rows, ``(rows, …)``, to a dataset; type and further axes as the first time.

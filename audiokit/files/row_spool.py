@@ -69,9 +69,7 @@ class RowSpool:
             group = self._group(first)
             yield np.ascontiguousarray(group[max(0, start - first) : stop - first])
 
-    def column(
-        self, number: int, start: int = 0, stop: int | None = None
-    ) -> NDArray[np.float32]:
+    def column(self, number: int, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
         """Return one column from row `start` up to `stop`, ``(rows,)``; all of it by default."""
         stop = self.n_rows if stop is None else stop
         values = np.empty(stop - start, np.float32)
@@ -101,7 +99,8 @@ class RowSpool:
         if first >= self._n_written:
             return self._held()
         values = self._read(first * self._n_columns * _VALUE_BYTES, _GROUP_ROWS * self._n_columns)
-        return values.reshape(self._n_columns, _GROUP_ROWS).T
+        group: NDArray[np.float32] = values.reshape(self._n_columns, _GROUP_ROWS).T
+        return group
 
     def _held(self) -> NDArray[np.float32]:
         rest = self._groups.rest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -51,13 +52,13 @@ class ZarrWriter:
         self._open = ExitStack()
         self._parts: dict[str, RowGroups] = {}
 
-    def note(self, name: str, value: Any) -> None:
-        """Put a number, text or a list of text among the group's attributes."""
+    def note(self, name: str, value: float | str) -> None:
+        """Put a number or text among the group's attributes."""
         self._group.attrs[name] = value
 
-    def note_of(self, array: str, name: str, value: Any) -> None:
-        """Put a value among the attributes of an array that rows were added to."""
-        self._group[array].attrs[name] = value
+    def name(self, name: str, words: Sequence[str]) -> None:
+        """Put words among the group's attributes: arrays of text have no settled form yet."""
+        self._group.attrs[name] = list(words)
 
     def append(self, name: str, rows: NDArray[Any]) -> None:
         """Add rows, ``(rows, …)``, to an array; type and further axes as the first time.

@@ -88,14 +88,14 @@ class _Npz(FeatureFile):
 
 
 class _Attributed(FeatureFile):
-    """HDF5 or Zarr: an array per family; all that is said of it among the attributes."""
+    """HDF5 or Zarr: an array per family, its column names beside it, the rest as attributes."""
 
     def __init__(self, layout: FeatureLayout, writer: Any) -> None:
         super().__init__(layout)
         self._writer = writer
         self._append(np.zeros((0, len(layout.columns)), np.float32))
         for family, place in layout.families.items():
-            writer.note_of(family, "columns", list(layout.columns[place]))
+            writer.name(f"{family}_columns", layout.columns[place])
         if not layout.has_spans:
             writer.note("first_frame_s", layout.first_frame_s)
             writer.note("hop_s", layout.hop_s)
@@ -108,7 +108,7 @@ class _Attributed(FeatureFile):
     def finish(self) -> None:
         for name, array in self.span_arrays().items():
             if name == "label":
-                self._writer.note("label", array.tolist())
+                self._writer.name("label", array.tolist())
             else:
                 self._writer.append(name, array)
 

@@ -39,9 +39,7 @@ def gather_features(recipe: Recipe, folder: Path, statistics: Path | None) -> No
     if "features" not in recipe.writes:
         return
     rows = list(_rows(folder, recipe.fingerprint()))
-    results = dict(
-        zip(recipe.formats("features"), recipe.result_names("features"), strict=True)
-    )
+    results = dict(zip(recipe.formats("features"), recipe.result_names("features"), strict=True))
     names = gathered_names(recipe)
     if rows and _TABLE in names:
         from audiokit.files.span_table import join_tables

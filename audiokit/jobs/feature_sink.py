@@ -254,9 +254,7 @@ def _maker_of(
     return SpanRows(columns, settings.summary, times=times, scratch=scratch, is_whole=is_whole)
 
 
-def _saved(
-    extractor: FeatureExtractor, settings: FeatureWriteSettings
-) -> SavedStatistics | None:
+def _saved(extractor: FeatureExtractor, settings: FeatureWriteSettings) -> SavedStatistics | None:
     if settings.stats is None:
         return None
     saved = read_statistics(Path(settings.stats))
@@ -272,9 +270,7 @@ def _segmentation(recipe: Recipe, fmt: StreamFormat) -> Segmentation:
     return Segmentation(fmt, recipe.write_settings("segments") if is_set else SegmentSettings())
 
 
-def _beside(
-    places: Mapping[str, Place], form: str, name: str
-) -> dict[str, tuple[Path, Path]]:
+def _beside(places: Mapping[str, Place], form: str, name: str) -> dict[str, tuple[Path, Path]]:
     """Return what lies beside a file of this kind, by its ending."""
     target = places[name].target
     return {

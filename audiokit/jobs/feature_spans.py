@@ -162,7 +162,11 @@ class SpanRows(RowMaker):
             span = Span(segment.label, float(segment.start_s), float(segment.end_s))
             yield [span], self._summed(start, stop)
         if n_without:
-            noun = "segment holds no frame and has" if n_without == 1 else "segments hold no frame and have"
+            noun = (
+                "segment holds no frame and has"
+                if n_without == 1
+                else "segments hold no frame and have"
+            )
             self.warnings.append(f"{n_without} {noun} no row")
 
     def close(self) -> None:

@@ -111,7 +111,7 @@ class _Whisper(_TwoPass):
     def _change(self, rows: Rows) -> Rows:
         from audiokit.features.whisper import whisper_input
 
-        changed = rows.copy()
+        changed: Rows = rows.copy()
         changed[:, self._mel] = whisper_input(rows[:, self._mel], loudest=self._loudest)
         return changed
 

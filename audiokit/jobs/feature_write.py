@@ -75,19 +75,30 @@ class FeatureWriteSettings(FeatureSettings):
 
 
 def digest_of_inputs(settings: FeatureWriteSettings) -> str:
-    """Return a hash of the files that the settings name, so that a change of theirs counts."""
+    """Return a hash of the files that the settings name, so that a change of theirs counts.
+
+    Raises:
+        SettingError: One of them is not there, or may not be read.
+    """
     digest = hashlib.sha256()
     speakers = settings.speakers and settings.speakers.rpartition(":")[0]
-    for name in (settings.stats, speakers, settings.labels):
-        for path in _files_of(name):
-            digest.update(path.name.encode("utf-8", "surrogateescape"))
-            digest.update(path.read_bytes())
+    named = {"stats": settings.stats, "speakers": speakers, "labels": settings.labels}
+    for setting, name in named.items():
+        if name is None:
+            continue
+        try:
+            for path in _files_of(Path(name)):
+                digest.update(path.name.encode("utf-8", "surrogateescape"))
+                digest.update(path.read_bytes())
+        except OSError as error:
+            problem = error.strerror or str(error)
+            rule = f"a file that can be read ({problem})"
+            raise SettingError(setting, getattr(settings, setting), rule) from error
     return digest.hexdigest()[:16]
 
 
-def _files_of(name: str | None) -> Iterator[Path]:
-    path = Path(name or "")
-    if name and path.is_dir():
+def _files_of(path: Path) -> Iterator[Path]:
+    if path.is_dir():
         yield from sorted(found for found in path.iterdir() if found.is_file())
-    elif name and path.is_file():
+    else:
         yield path

@@ -19,7 +19,7 @@ __all__ = ["SpectrogramPlot", "SpectrogramSettings"]
 
 _DPI = 100
 _SIZE_IN, _HEIGHTS = (12.0, 5.6), (1.0, 3.2)
-_WAVE, _PITCH, _SOFT = "#3b4252", "#00e5ff", "#5c5c66"
+_WAVE, _PITCH, _PITCH_TEXT, _SOFT = "#3b4252", "#00e5ff", "#00707f", "#5c5c66"
 _SHOWN_DB = 75.0
 # What is quieter is drawn as if it had this peak, so that silence stays flat.
 _LOWEST_PEAK = 1e-3
@@ -153,8 +153,9 @@ def _draw_pitch(axes: Any, pitch_hz: NDArray[np.float32], times: FrameTimes) -> 
     axes.plot(times_s, line_hz, color=_PITCH, linewidth=1.8, path_effects=outline)
     highest_hz = float(np.max(line_hz, initial=0.0, where=~np.isnan(line_hz)))
     axes.set_ylim(0.0, max(_PITCH_TOP_HZ, 1.15 * highest_hz))
-    axes.set_ylabel("pitch (line), Hz", fontsize=9)
-    axes.tick_params(labelsize=8, colors=_SOFT)
+    # In the line's own hue, dark enough to be read: this scale is the line's, not the bands'.
+    axes.set_ylabel("pitch (the line), Hz", fontsize=9, color=_PITCH_TEXT)
+    axes.tick_params(labelsize=8, colors=_PITCH_TEXT)
     axes.spines[["top"]].set_visible(False)
 
 

@@ -153,7 +153,11 @@ def test_a_manifest_says_who_speaks(audiokit, folder, tmp_path):
 
 def test_saved_statistics_are_the_same_bytes_for_any_number_of_workers(audiokit, folder, tmp_path):
     for jobs in ("1", "2"):
-        ok(audiokit("features", folder, "--save-stats", tmp_path / jobs, "--jobs", jobs, *FAMILIES))
+        ok(
+            audiokit(
+                "features", folder, "--save-stats", tmp_path / jobs, "--jobs", jobs, *FAMILIES
+            )
+        )
     assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
     again = audiokit("features", folder, "--save-stats", tmp_path / "1", *FAMILIES)
     assert again.returncode == 2

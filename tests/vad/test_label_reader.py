@@ -45,5 +45,5 @@ def test_lines_of_other_recordings_are_left_out():
     ],
 )
 def test_what_are_no_labels_is_refused_by_name(kind, text):
-    with pytest.raises(FormatError, match="bad.file"):
+    with pytest.raises(FormatError, match=r"bad\.file"):
         read_labels(text, kind=kind, recording="take", source="bad.file")

@@ -28,7 +28,15 @@ from typing import Any
 
 import audiokit
 from audiokit.errors import SettingError
-from audiokit.registry import FORMATS, KEEPS, SHOWN_SEGMENTS, STAGES, WRITES
+from audiokit.registry import (
+    FORMAT_CHECKS,
+    FORMATS,
+    KEEPS,
+    SHOWN_SEGMENTS,
+    STAGES,
+    WITH_FEATURES,
+    WRITES,
+)
 from audiokit.settings import (
     Origin,
     Resolved,
@@ -189,6 +197,10 @@ class Recipe:
             if what in self.writes and "segments" not in self.writes:
                 expected = "a recipe with a table [write.segments]"
                 raise SettingError(f"write.{what}", what, expected)
+        for what in WITH_FEATURES:
+            if what in self.writes and "features" not in self.writes:
+                expected = "a recipe with a table [write.features]"
+                raise SettingError(f"write.{what}", what, expected)
         self.comparing()
         self.check_installed()
 
@@ -202,9 +214,13 @@ class Recipe:
             if STAGES[stage.use].needs_extra:
                 # At its own rate, so that nothing else is built.
                 stage.build(StreamFormat(48000))
-        for what in ("report", "plot", "segments", "features"):
+        for what in ("report", "plot", "segments", "features", "spectrogram"):
             if what in self.writes:
                 self.write_settings(what).check_installed()
+        for form in self.formats("features") if "features" in self.writes else ():
+            if form in FORMAT_CHECKS:
+                module, check = FORMAT_CHECKS[form]
+                getattr(importlib.import_module(module), check)()
 
     def rows(self) -> Iterator[tuple[str, Any, Origin]]:
         """Yield every setting: its dotted name, value and origin."""

@@ -7,7 +7,18 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["FORMATS", "KEEPS", "SHOWN_SEGMENTS", "STAGES", "SUFFIXES", "WRITES", "StageKind"]
+__all__ = [
+    "COMPANIONS",
+    "FORMATS",
+    "FORMAT_CHECKS",
+    "KEEPS",
+    "SHOWN_SEGMENTS",
+    "STAGES",
+    "SUFFIXES",
+    "WITH_FEATURES",
+    "WRITES",
+    "StageKind",
+]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -201,7 +212,9 @@ STAGES: Mapping[str, StageKind] = {
 WRITES: Mapping[str, tuple[str, str]] = {
     "audio": ("audiokit.files.write", "WriteSettings"),
     "segments": ("audiokit.jobs.segmentation", "SegmentSettings"),
-    "features": ("audiokit.features.extractor", "FeatureSettings"),
+    "features": ("audiokit.jobs.feature_write", "FeatureWriteSettings"),
+    "statistics": ("audiokit.jobs.feature_statistics", "StatisticsSettings"),
+    "spectrogram": ("audiokit.jobs.spectrogram_plot", "SpectrogramSettings"),
     "scores": ("audiokit.quality.meter", "QualitySettings"),
     "report": ("audiokit.jobs.compare_page", "PageSettings"),
     "cuts": ("audiokit.jobs.cuts", "CutSettings"),
@@ -216,12 +229,28 @@ KEEPS = ("result", "removed")
 
 FORMATS: Mapping[str, tuple[str, ...]] = {
     "segments": ("json", "csv", "rttm", "textgrid", "txt", "srt", "vtt", "kaldi", "lhotse"),
-    "features": ("npz", "parquet"),
+    "features": ("npz", "npy", "parquet", "hdf5", "zarr", "ark", "jsonl"),
 }
-"""The kinds of file that ``format =`` may name; ``txt`` is Audacity's label track."""
+"""The kinds of file that ``format =`` may name; ``txt`` is Audacity's label track, ``ark``
+Kaldi's archive."""
 
-SUFFIXES: Mapping[str, str] = {"lhotse": "jsonl"}
+FORMAT_CHECKS: Mapping[str, tuple[str, str]] = {
+    "hdf5": ("audiokit.files.hdf5", "check_hdf5"),
+    "zarr": ("audiokit.files.zarr_folder", "check_zarr"),
+}
+"""What tells whether a kind of file can be written that needs an extra."""
+
+COMPANIONS: Mapping[str, Mapping[str, str]] = {
+    "npy": {"json": "json"},
+    "ark": {"scp": "scp", "json": "ark.json"},
+}
+"""What lies beside a file of a kind, and how its name ends."""
+
+SUFFIXES: Mapping[str, str] = {"lhotse": "jsonl", "hdf5": "h5"}
 """How the name of a file ends whose kind is called otherwise."""
+
+WITH_FEATURES: Mapping[str, str] = {"statistics": "json", "spectrogram": "png"}
+"""What goes with ``[write.features]``, and how its file's name ends."""
 
 SHOWN_SEGMENTS: Mapping[str, str] = {"cuts": "", "plot": "png", "page": "html", "trim": "*"}
 """What shows segments and so goes with ``[write.segments]``, and how its file's name ends; no

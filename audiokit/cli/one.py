@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from audiokit.cli.console import emit_rows, say
 from audiokit.cli.options import BatchOptions, OutputOptions
+from audiokit.cli.results import beside_features
 from audiokit.cli.tables import columns_of, details_of
 from audiokit.errors import ItemError, SettingError
 from audiokit.files.extensions import looks_like_audio
@@ -17,9 +18,10 @@ from audiokit.registry import FORMATS, SHOWN_SEGMENTS, SUFFIXES
 if TYPE_CHECKING:
     from audiokit.recipe import Recipe
 
-__all__ = ["is_file_name", "is_one_file", "run_one"]
+__all__ = ["is_file_name", "is_folder", "is_one_file", "run_one"]
 
 Row = dict[str, Any]
+_BESIDE = ("plot", "page", "cuts", "trim", "spectrogram")
 _REASONS = {
     "ceiling": "stopped at the peak ceiling",
     "max_gain": "stopped at --max-gain-db",
@@ -35,12 +37,17 @@ def is_file_name(out: str, recipe: Recipe | None = None) -> bool:
 
     Args:
         out: As the user gave it.
-        recipe: Where it writes labels and no audio, their names are files' too.
+        recipe: Where it writes labels or features and no audio, their names are files' too.
     """
-    if Path(out).is_dir():
+    if is_folder(out):
         return False
-    is_label = recipe is not None and _main(recipe) == "segments" and _is_label_name(out)
-    return is_label or looks_like_audio(out)
+    is_other = recipe is not None and _main(recipe) != "audio" and _is_name_of(recipe, out)
+    return is_other or looks_like_audio(out)
+
+
+def is_folder(out: str) -> bool:
+    """Return whether a target is a folder for results; a Zarr folder is a result itself."""
+    return Path(out).is_dir() and not (Path(out) / "zarr.json").is_file()
 
 
 def is_one_file(sources: Sequence[str], out: str | None, recipe: Recipe | None = None) -> bool:
@@ -86,7 +93,10 @@ def run_one(
         emit_rows(rows, output, schema=f"audiokit.{command}/1")
         return
     target = _target(out)
-    source: str | BinaryIO = sys.stdin.buffer if sources[0] == "-" else sources[0]
+    is_live = main == "features" and sources[0] == "-" and out == "-"
+    # Unbuffered, so that what has come is taken without waiting for more.
+    stdin = cast("Any", sys.stdin.buffer).raw if is_live else sys.stdin.buffer
+    source: str | BinaryIO = stdin if sources[0] == "-" else sources[0]
     with tempfile.TemporaryDirectory(prefix="audiokit-") as scratch:
         task = ProcessTask(
             source,
@@ -94,6 +104,7 @@ def run_one(
             name="stdin" if sources[0] == "-" else sources[0],
             scratch=Path(scratch),
             raw=parse_raw_format(batch.raw_format) if batch.raw_format else None,
+            is_live=is_live,
         )
         limits = Limits(batch.min_duration_s, batch.max_duration_s)
         row: Row = {"source": task.name, "status": "ok", "error": None, "error_type": None}
@@ -131,12 +142,13 @@ def _emit(row: Row, command: str, output: OutputOptions) -> None:
 
 def _main(recipe: Recipe) -> str:
     """Return what goes to the one target that was named."""
-    is_labels = "segments" in recipe.writes and "audio" not in recipe.writes
-    return "segments" if is_labels else "audio"
+    others = [what for what in ("segments", "features") if what in recipe.writes]
+    return others[0] if others and "audio" not in recipe.writes else "audio"
 
 
-def _is_label_name(out: str) -> bool:
-    suffixes = {SUFFIXES.get(name, name) for name in FORMATS["segments"]}
+def _is_name_of(recipe: Recipe, out: str) -> bool:
+    """Return whether a name ends as that of a label or feature file does."""
+    suffixes = {SUFFIXES.get(name, name) for name in FORMATS[_main(recipe)]}
     return Path(out).suffix.removeprefix(".").lower() in suffixes
 
 
@@ -152,6 +164,7 @@ def _beside(recipe: Recipe, out: str | None) -> Row:
         if what in recipe.writes and what != "trim":
             ending = f".{extension}" if extension else ""
             endings[what] = f".{what}{ending}" if ending in endings.values() else ending
+    endings |= {what: f".{ending}" for what, ending in beside_features(recipe).items()}
     return {what: str(Path(out or "").with_suffix(ending)) for what, ending in endings.items()}
 
 
@@ -192,13 +205,16 @@ def _sentence(out: str, row: Row) -> str:
     if "n_segments" in row:
         noun = "segment" if row["n_segments"] == 1 else "segments"
         parts.append(f"{row['n_segments']} {noun}, {row['speech_s']:.1f} s of speech")
+    if "n_frames" in row:
+        is_summed = "n_rows" in row
+        parts.append(f"{row['n_rows']} rows" if is_summed else f"{row['n_frames']} frames")
     said = f"{'stdout' if out == '-' else out}: {', '.join(parts)}"
     for use in ("loudness", "active_level", "rms", "peak", "album"):
         if f"{use}_mode" in row:
             said += f"; {_how(row, use)}"
     if "report" in row:
         said += f"; hear and see both in {row['report']}"
-    beside = [row[name] for name in ("plot", "page", "cuts", "trim") if name in row]
+    beside = [row[name] for name in _BESIDE if name in row]
     if beside:
         said += f"; beside it {', '.join(beside)}"
     return f"{said}."
@@ -236,9 +252,9 @@ def _check_kind(recipe: Recipe, out: str) -> None:
     """Refuse a target whose name ends like nothing that the recipe writes into one file."""
     from audiokit.files.write import container_of
 
-    if _main(recipe) == "segments":
-        if not _is_label_name(out):
-            endings = ", ".join(f".{SUFFIXES.get(name, name)}" for name in FORMATS["segments"])
+    if (main := _main(recipe)) != "audio":
+        if not _is_name_of(recipe, out):
+            endings = ", ".join(f".{SUFFIXES.get(name, name)}" for name in FORMATS[main])
             raise SettingError("out", out, f"-, or a name ending in {endings}")
         return
     if "audio" not in recipe.writes:

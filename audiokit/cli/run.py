@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,6 +12,7 @@ import typer
 from audiokit.cli.console import emit_rows, say, show_progress
 from audiokit.cli.one import is_file_name, is_one_file, run_one
 from audiokit.cli.options import BatchOptions, OutputOptions
+from audiokit.cli.results import kinds_of
 from audiokit.cli.tables import columns_of, details_of
 from audiokit.errors import SettingError
 
@@ -33,11 +34,6 @@ Container = Annotated[
     typer.Option(help="Write this kind of file; the source's kind if not given."),
 ]
 Row = dict[str, Any]
-# Source names that we can write as they are; any other becomes WAV.
-_KEPT = {
-    ".wav": "wav", ".flac": "flac", ".ogg": "ogg", ".oga": "ogg", ".opus": "opus",
-    ".mp3": "mp3", ".m4a": "m4a", ".mp4": "m4a",
-}  # fmt: skip
 
 
 def audio_tables(container: str | None, out: str) -> dict[str, Any]:
@@ -65,6 +61,7 @@ def run_recipe(
     command: str,
     batch: BatchOptions,
     output: OutputOptions,
+    statistics: Path | None = None,
 ) -> None:
     """Run sources through a recipe and report.
 
@@ -75,11 +72,13 @@ def run_recipe(
         command: The command's name.
         batch: How the run goes.
         output: How it reports.
+        statistics: Where statistics of the features of all sources go, if anywhere.
 
     Raises:
         AudiokitError: As documented for each exit code.
     """
     recipe.check()
+    inputs = _inputs(recipe)
     if out == "":
         raise SettingError("out", out, "a folder, a file or -")
     is_alone = list(sources) == ["-"] or out == "-" or is_one_file(sources, out, recipe)
@@ -104,16 +103,17 @@ def run_recipe(
         out=folder,
         raw=parse_raw_format(batch.raw_format) if batch.raw_format else None,
     )
-    kinds = _kinds(recipe) if folder is not None else {}
+    kinds = kinds_of(recipe) if folder is not None else {}
     run = FolderRun(
         _find(sources, batch, folder),
         job,
         out=folder,
         kinds=kinds,
-        fingerprint=f"{command}:{recipe.fingerprint()}:{batch.raw_format or ''}",
+        fingerprint=f"{command}:{recipe.fingerprint()}:{batch.raw_format or ''}{inputs}",
         settings=_batch_settings(batch),
     )
-    run_folder(run, command=command, batch=batch, output=output)
+    gather = None if folder is None else _gatherer(recipe, folder, statistics)
+    run_folder(run, command=command, batch=batch, output=output, gather=gather)
 
 
 def _shows_details(
@@ -185,6 +185,7 @@ def run_folder(
     batch: BatchOptions,
     output: OutputOptions,
     columns: Sequence[str] = (),
+    gather: Callable[[], None] | None = None,
 ) -> None:
     """Run a prepared run, with progress, rows and a closing summary.
 
@@ -194,6 +195,7 @@ def run_folder(
         columns: What a table shows, where that is not what the command always shows.
         batch: How the run goes.
         output: How it reports.
+        gather: Called after the last row, for what is made of all results together.
     """
     _say_collisions(run, output)
     schema = f"audiokit.{command}/1"
@@ -217,6 +219,8 @@ def run_folder(
     if silent:
         more = f" and {len(silent) - 1} more" if len(silent) > 1 else ""
         say(f"no speech was found in {silent[0]}{more}.", output)
+    if gather is not None and run.manifest_error is None:
+        gather()
     _close_with_summary(run, output)
 
 
@@ -272,32 +276,19 @@ def _batch_settings(batch: BatchOptions) -> Any:
     )
 
 
-def _kinds(recipe: Recipe) -> dict[str, tuple[str, Any]]:
-    """Return folder and extension of each kind of file that the recipe writes."""
-    from audiokit.registry import SHOWN_SEGMENTS, SUFFIXES
+def _gatherer(recipe: Recipe, folder: Path, statistics: Path | None) -> Callable[[], None]:
+    def gather() -> None:
+        from audiokit.jobs.feature_gather import gather_features
 
-    kinds: dict[str, tuple[str, Any]] = {}
-    if "audio" in recipe.writes:
-        given = recipe.writes["audio"]["container"]
-        kinds["audio"] = ("audio", _kept if given.origin == "default" else given.value)
-    for what in recipe.writes:
-        for form, name in zip(recipe.formats(what), recipe.result_names(what), strict=True):
-            kinds[name] = (what, SUFFIXES.get(form, form))
-    if "report" in recipe.writes:
-        # A page lies beside the audio where that is all there is.
-        kinds["report"] = ("audio" if set(kinds) == {"audio"} else "report", "html")
-    # What shows segments lies beside their labels; cuts, many for one, have their own folder.
-    shown = {what: ext for what, ext in SHOWN_SEGMENTS.items() if what in recipe.writes}
-    kinds |= {what: ("segments", ext) for what, ext in shown.items() if ext not in ("", "*")}
-    # A command with one kind of result needs no folder for it.
-    if len({folder for folder, _ in kinds.values()}) == 1:
-        kinds = {kind: ("", extension) for kind, (_, extension) in kinds.items()}
-    kinds |= {what: (what, ext) for what, ext in shown.items() if not ext}
-    if "trim" in shown:
-        kinds["trim"] = ("trim", recipe.writes["trim"]["container"].value)
-        kinds["trim_map"] = ("trim", "json")
-    return kinds
+        gather_features(recipe, folder, statistics)
+
+    return gather
 
 
-def _kept(suffix: str) -> str:
-    return _KEPT.get(suffix.lower(), "wav")
+def _inputs(recipe: Recipe) -> str:
+    """Return a fingerprint of the files that the recipe's settings name."""
+    if "features" not in recipe.writes:
+        return ""
+    from audiokit.jobs.feature_write import digest_of_inputs
+
+    return f":{digest_of_inputs(recipe.write_settings('features'))}"

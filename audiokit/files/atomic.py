@@ -20,6 +20,7 @@ __all__ = [
     "remove_parts_below",
     "replacing",
     "replacing_folder",
+    "replacing_tree",
     "shown",
 ]
 
@@ -89,6 +90,38 @@ def replacing_folder(target: Path, *, is_ours: Callable[[str], bool]) -> Iterato
                 temporary.rename(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise item_error_from_os(error, str(shown(target))) from error
+
+
+@contextmanager
+def replacing_tree(target: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `target` that takes its place, as a whole, on success.
+
+    What was at `target` is removed once the new folder is there. Nothing is left if the body
+    fails.
+
+    Args:
+        target: The folder to make, which is all ours; the folders above it are made.
+
+    Yields:
+        The folder to write into, which is there already.
+
+    Raises:
+        ResourceError: As `replacing`; or `target` is a file.
+    """
+    temporary = target.with_name(f"{_stem_of(target)}.{secrets.token_hex(4)}.part")
+    former = target.with_name(f"{_stem_of(target)}.{secrets.token_hex(4)}.part")
+    try:
+        temporary.mkdir(parents=True)
+        try:
+            yield temporary
+            if target.is_dir():
+                target.rename(former)
+            temporary.rename(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(former, ignore_errors=True)
     except OSError as error:
         raise item_error_from_os(error, str(shown(target))) from error
 

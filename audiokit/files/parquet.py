@@ -12,9 +12,10 @@ import numpy as np
 
 from audiokit.errors import BlockError, SettingError
 from audiokit.files.atomic import replacing
+from audiokit.files.row_groups import RowGroups
 from audiokit.stage import Block
 
-__all__ = ["KINDS", "ParquetTable", "parquet_from_json_lines"]
+__all__ = ["KINDS", "ParquetTable", "parquet_from_json_lines", "parquet_writer"]
 
 KINDS = ("string", "int", "float", "bool", "list<string>")
 """What a column of a manifest can hold; every one of them, or nothing (null)."""
@@ -47,7 +48,7 @@ def parquet_from_json_lines(source: Path, target: Path, schema: Mapping[str, str
     # One thread: batches in order, and no pool for a few hundred lines.
     reading = json.ReadOptions(use_threads=False, block_size=_BATCH_BYTES)
     parsing = json.ParseOptions(explicit_schema=columns, unexpected_field_behavior="ignore")
-    with replacing(target) as temporary, _writer(temporary, columns) as writer:
+    with replacing(target) as temporary, parquet_writer(temporary, columns) as writer:
         if not source.stat().st_size:
             return
         try:
@@ -70,22 +71,29 @@ class ParquetTable:
         columns: Their names, in order; ``time_s`` (float64) stands before them.
         hop_s: From one frame to the next.
         first_s: Time of the first frame.
+        facts: Text by name that is stored with the table.
 
     Raises:
         SettingError: Two columns have one name.
     """
 
     def __init__(
-        self, target: Path, columns: Sequence[str], *, hop_s: float, first_s: float = 0.0
+        self,
+        target: Path,
+        columns: Sequence[str],
+        *,
+        hop_s: float,
+        first_s: float = 0.0,
+        facts: Mapping[str, str] | None = None,
     ) -> None:
         if len(set(columns)) != len(columns):
             raise SettingError("columns", list(columns), "names that differ")
         self._target = target
         self._columns = tuple(columns)
+        self._facts = dict(facts or {})
         self._hop_s, self._first_s = hop_s, first_s
         self._n_written = 0
-        self._held: list[Block] = []
-        self._n_held = 0
+        self._groups = RowGroups(_FRAMES_PER_GROUP)
         self._open = ExitStack()
 
     def append(self, frames: Block) -> None:
@@ -98,24 +106,16 @@ class ParquetTable:
         """
         if frames.ndim != 2 or frames.shape[1] != len(self._columns):
             raise BlockError(f"has shape {frames.shape}", f"(frames, {len(self._columns)})")
-        # A copy: who gave the frames may write the next ones in the same place.
-        self._held.append(frames.astype(np.float32))
-        self._n_held += len(frames)
-        if self._n_held < _FRAMES_PER_GROUP:
-            return
-        held = np.concatenate(self._held)
-        n_whole = len(held) // _FRAMES_PER_GROUP * _FRAMES_PER_GROUP
-        for start in range(0, n_whole, _FRAMES_PER_GROUP):
-            self._write(held[start : start + _FRAMES_PER_GROUP])
-        self._held, self._n_held = [held[n_whole:].copy()], len(held) - n_whole
+        for group in self._groups.push(frames.astype(np.float32, copy=False)):
+            self._write(group)
 
     def __enter__(self) -> ParquetTable:
         import pyarrow as pa
 
         features = [(name, pa.float32()) for name in self._columns]
-        self._schema = pa.schema([("time_s", pa.float64()), *features])
+        self._schema = pa.schema([("time_s", pa.float64()), *features], self._facts or None)
         temporary = self._open.enter_context(replacing(self._target))
-        self._writer = self._open.enter_context(_writer(temporary, self._schema))
+        self._writer = self._open.enter_context(parquet_writer(temporary, self._schema))
         # The stack runs it first, and takes the file away should it fail.
         self._open.push(self._write_rest)
         return self
@@ -129,8 +129,9 @@ class ParquetTable:
         self._open.__exit__(kind, error, trace)
 
     def _write_rest(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None and self._n_held:
-            self._write(np.concatenate(self._held))
+        rest = self._groups.rest() if kind is None else None
+        if rest is not None:
+            self._write(rest)
 
     def _write(self, frames: Block) -> None:
         import pyarrow as pa
@@ -144,7 +145,13 @@ class ParquetTable:
 
 
 @contextmanager
-def _writer(path: Path, schema: Any) -> Iterator[Any]:
+def parquet_writer(path: Path, schema: Any) -> Iterator[Any]:
+    """Give what writes tables of a schema to a Parquet file.
+
+    Args:
+        path: The file.
+        schema: Arrow's.
+    """
     import pyarrow.parquet as pq
 
     # A file of Python's own: its errors keep the number that tells a full disk.

@@ -98,9 +98,16 @@ class AudioReader:
             SampleError: A sample is NaN, infinite or beyond ±1e6.
             UnreadableError: The disk or the connection failed.
         """
+        yield from self._checked(_reblocked(self._decoder.pieces, block_samples))
+
+    def pieces(self) -> Iterator[Block]:
+        """Yield the recording as its decoder gives it, without waiting for more; as `blocks`."""
+        yield from self._checked(piece for piece in self._decoder.pieces if len(piece))
+
+    def _checked(self, blocks: Iterator[Block]) -> Iterator[Block]:
         n_read = 0
         try:
-            for block in _reblocked(self._decoder.pieces, block_samples):
+            for block in blocks:
                 self._check(block, n_read)
                 n_read += len(block)
                 yield block

@@ -1,124 +1,280 @@
-"""Feature frames as files: ``.npz`` by family, or Parquet with a row per frame."""
+"""Feature rows as files, of each kind that ``format`` may name."""
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.errors import item_error_from_os
+from audiokit.errors import SettingError
+from audiokit.files.atomic import replacing
+from audiokit.files.json_rows import JsonRows, open_json_rows
 from audiokit.files.npz import NpzWriter
-from audiokit.files.parquet import ParquetTable
-
-if TYPE_CHECKING:
-    from audiokit.features.extractor import FeatureExtractor
+from audiokit.jobs.feature_layout import FeatureLayout
+from audiokit.jobs.feature_spans import Span
 
 __all__ = ["FeatureFile", "open_feature_file"]
 
-_ROWS_AT_ONCE = 16384
+Rows = NDArray[np.float32]
 
 
 class FeatureFile(ABC):
-    """Takes feature frames as they come."""
+    """Takes feature rows as they come.
+
+    Args:
+        layout: What they are.
+    """
+
+    def __init__(self, layout: FeatureLayout) -> None:
+        self.layout = layout
+        self.n_rows = 0
+        self.spans: list[Span] = []
+
+    def append(self, rows: Rows, spans: Sequence[Span]) -> None:
+        """Add rows, ``(rows, columns)``, and what they stand for where that is no frame."""
+        self.write(rows, spans)
+        self.n_rows += len(rows)
+        self.spans += spans
 
     @abstractmethod
-    def append(self, frames: NDArray[np.float32]) -> None:
-        """Add frames, ``(frames, columns)``."""
+    def write(self, rows: Rows, spans: Sequence[Span]) -> None:
+        """Write rows."""
+
+    def finish(self) -> None:  # noqa: B027  most have said everything by then
+        """End the stream."""
+
+    def span_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return ``label``, ``start_s`` and ``end_s`` of all rows, where they stand for any."""
+        if not self.layout.has_spans:
+            return {}
+        return {
+            "label": np.array([span.label for span in self.spans], np.str_),
+            "start_s": np.array([span.start_s for span in self.spans], np.float64),
+            "end_s": np.array([span.end_s for span in self.spans], np.float64),
+        }
 
 
 class _Npz(FeatureFile):
     """An array per family, its column names beside it, and the times."""
 
-    def __init__(self, extractor: FeatureExtractor, writer: NpzWriter) -> None:
-        self._families, self._writer = extractor.families, writer
-        for family, place in extractor.families.items():
-            writer.set(f"{family}_columns", np.array(extractor.columns[place]))
-        writer.set("first_frame_s", np.array(extractor.frame_time_s(0)))
-        writer.set("hop_s", np.array(extractor.hop_s))
+    def __init__(self, layout: FeatureLayout, writer: NpzWriter) -> None:
+        super().__init__(layout)
+        self._writer = writer
+        for family, place in layout.families.items():
+            writer.set(f"{family}_columns", np.array(layout.columns[place]))
+        if not layout.has_spans:
+            writer.set("first_frame_s", np.array(layout.first_frame_s))
+            writer.set("hop_s", np.array(layout.hop_s))
+        writer.set("frame_rule", np.array(layout.facts_json))
+        self._append(np.zeros((0, len(layout.columns)), np.float32))
 
-    def append(self, frames: NDArray[np.float32]) -> None:
-        for family, place in self._families.items():
-            self._writer.append(family, np.ascontiguousarray(frames[:, place]))
+    def write(self, rows: Rows, spans: Sequence[Span]) -> None:
+        del spans
+        self._append(rows)
+
+    def finish(self) -> None:
+        for name, array in self.span_arrays().items():
+            self._writer.set(name, array)
+
+    def _append(self, rows: Rows) -> None:
+        for family, place in self.layout.families.items():
+            self._writer.append(family, np.ascontiguousarray(rows[:, place]))
 
 
-class _Parquet(FeatureFile):
-    """A row per frame, a column per feature, the time first."""
+class _Attributed(FeatureFile):
+    """HDF5 or Zarr: an array per family, its column names beside it, the rest as attributes."""
 
-    def __init__(self, table: ParquetTable) -> None:
+    def __init__(self, layout: FeatureLayout, writer: Any) -> None:
+        super().__init__(layout)
+        self._writer = writer
+        self._append(np.zeros((0, len(layout.columns)), np.float32))
+        for family, place in layout.families.items():
+            writer.name(f"{family}_columns", layout.columns[place])
+        if not layout.has_spans:
+            writer.note("first_frame_s", layout.first_frame_s)
+            writer.note("hop_s", layout.hop_s)
+        writer.note("frame_rule", layout.facts_json)
+
+    def write(self, rows: Rows, spans: Sequence[Span]) -> None:
+        del spans
+        self._append(rows)
+
+    def finish(self) -> None:
+        for name, array in self.span_arrays().items():
+            if name == "label":
+                self._writer.name("label", array.tolist())
+            else:
+                self._writer.append(name, array)
+
+    def _append(self, rows: Rows) -> None:
+        for family, place in self.layout.families.items():
+            self._writer.append(family, np.ascontiguousarray(rows[:, place]))
+
+
+class _Plain(FeatureFile):
+    """One matrix of all columns."""
+
+    def __init__(self, layout: FeatureLayout, writer: Any) -> None:
+        super().__init__(layout)
+        self._writer = writer
+
+    def write(self, rows: Rows, spans: Sequence[Span]) -> None:
+        del spans
+        self._writer.append(rows)
+
+
+class _Spans(FeatureFile):
+    """A Parquet table of stretches."""
+
+    def __init__(self, layout: FeatureLayout, table: Any) -> None:
+        super().__init__(layout)
         self._table = table
 
-    def append(self, frames: NDArray[np.float32]) -> None:
-        self._table.append(frames)
+    def write(self, rows: Rows, spans: Sequence[Span]) -> None:
+        self._table.append([(span.label, span.start_s, span.end_s) for span in spans], rows)
 
 
-class _WhisperSpool(FeatureFile):
-    """Holds Whisper's rows on disk until the loudest band of all is known."""
+class _JsonLines(FeatureFile):
+    """An object a row, pushed out at once."""
 
-    def __init__(self, extractor: FeatureExtractor, spool: BinaryIO, *, target: Path) -> None:
-        self._mel = extractor.families["mel"]
-        self._n_columns = len(extractor.columns)
-        self._spool, self._target = spool, target
-        self._loudest = -np.inf
+    def __init__(self, layout: FeatureLayout, lines: JsonRows) -> None:
+        super().__init__(layout)
+        self._lines = lines
 
-    def append(self, frames: NDArray[np.float32]) -> None:
-        if not len(frames):
-            return
-        self._loudest = max(self._loudest, float(frames[:, self._mel].max()))
-        try:
-            self._spool.write(frames.tobytes())
-        except OSError as error:
-            raise item_error_from_os(error, str(self._target)) from error
-
-    def move_to(self, file: FeatureFile) -> None:
-        """Give all rows, as the encoder takes them, to a file."""
-        from audiokit.features.whisper import whisper_input
-
-        self._spool.seek(0)
-        row_bytes = self._n_columns * np.dtype(np.float32).itemsize
-        while piece := self._spool.read(_ROWS_AT_ONCE * row_bytes):
-            frames = np.frombuffer(bytearray(piece), np.float32).reshape(-1, self._n_columns)
-            frames[:, self._mel] = whisper_input(frames[:, self._mel], loudest=self._loudest)
-            file.append(frames)
+    def write(self, rows: Rows, spans: Sequence[Span]) -> None:
+        heads: list[Mapping[str, Any]] = [
+            {"label": span.label, "start_s": span.start_s, "end_s": span.end_s} for span in spans
+        ]
+        if not self.layout.has_spans:
+            times = range(self.n_rows, self.n_rows + len(rows))
+            first_s, hop_s = self.layout.first_frame_s, self.layout.hop_s
+            heads = [{"time_s": round(first_s + frame * hop_s, 9)} for frame in times]
+        self._lines.append(heads, rows)
 
 
 @contextmanager
 def open_feature_file(
-    target: Path, extractor: FeatureExtractor, scratch: Path, *, form: str
+    target: Path | BinaryIO,
+    layout: FeatureLayout,
+    scratch: Path,
+    *,
+    form: str,
+    beside: Mapping[str, tuple[Path, Path]],
 ) -> Iterator[FeatureFile]:
-    """Open a file for an extractor's frames.
-
-    Whisper's frames are brought to the file's own range when the last has come.
+    """Open a file for feature rows.
 
     Args:
-        target: The file.
-        extractor: Whose frames will come.
+        target: The file, or a stream for ``jsonl``.
+        layout: What the rows are.
         scratch: Folder for temporary files.
-        form: ``npz`` or ``parquet``.
+        form: One of ``audiokit.registry.FORMATS["features"]``.
+        beside: What lies beside it, by its ending: where it is written now, and how the file
+            that it goes with will be called: ``json``, ``scp``.
+
+    Raises:
+        SettingError: A stream was given for what is no text.
+        MissingExtraError: What writes the file is not installed.
     """
-    with _open_plain(target, extractor, scratch, form=form) as file:
-        if extractor.settings.preset != "whisper" or "mel" not in extractor.families:
-            yield file
-            return
-        with TemporaryFile("w+b", dir=scratch) as opened:
-            spool = _WhisperSpool(extractor, opened, target=target)
-            yield spool
-            spool.move_to(file)
+    if form == "jsonl":
+        with open_json_rows(target, layout.head(), layout.columns) as lines:
+            yield _JsonLines(layout, lines)
+        return
+    if not isinstance(target, Path):
+        raise SettingError("format", form, "jsonl where features go to a stream")
+    with _OPENERS[form](target, layout, scratch) as file:
+        yield file
+        file.finish()
+    if "json" in beside:
+        _write_index(beside["json"][0], file)
+    if "scp" in beside:
+        from audiokit.files.kaldi_ark import write_script
+
+        temporary, archive = beside["scp"]
+        write_script(temporary, key=_key_of(layout), archive=str(archive))
 
 
 @contextmanager
-def _open_plain(
-    target: Path, extractor: FeatureExtractor, scratch: Path, *, form: str
-) -> Iterator[FeatureFile]:
-    if form == "npz":
-        with NpzWriter(target, scratch) as writer:
-            yield _Npz(extractor, writer)
+def _open_npz(target: Path, layout: FeatureLayout, scratch: Path) -> Iterator[FeatureFile]:
+    with NpzWriter(target, scratch) as writer:
+        yield _Npz(layout, writer)
+
+
+@contextmanager
+def _open_npy(target: Path, layout: FeatureLayout, _scratch: Path) -> Iterator[FeatureFile]:
+    from audiokit.files.npy import NpyWriter
+
+    with NpyWriter(target, len(layout.columns)) as writer:
+        yield _Plain(layout, writer)
+
+
+@contextmanager
+def _open_ark(target: Path, layout: FeatureLayout, _scratch: Path) -> Iterator[FeatureFile]:
+    from audiokit.files.kaldi_ark import ArkWriter
+
+    with ArkWriter(target, len(layout.columns), key=_key_of(layout)) as writer:
+        yield _Plain(layout, writer)
+
+
+@contextmanager
+def _open_parquet(target: Path, layout: FeatureLayout, _scratch: Path) -> Iterator[FeatureFile]:
+    facts = {"frame_rule": layout.facts_json}
+    if layout.has_spans:
+        from audiokit.files.span_table import SpanTable
+
+        with SpanTable(target, layout.columns, source=layout.source, facts=facts) as spans:
+            yield _Spans(layout, spans)
         return
-    times = {"hop_s": extractor.hop_s, "first_s": extractor.frame_time_s(0)}
-    with ParquetTable(target, extractor.columns, **times) as table:
-        yield _Parquet(table)
+    from audiokit.files.parquet import ParquetTable
+
+    times = {"hop_s": layout.hop_s, "first_s": layout.first_frame_s}
+    with ParquetTable(target, layout.columns, **times, facts=facts) as table:
+        yield _Plain(layout, table)
+
+
+@contextmanager
+def _open_hdf5(target: Path, layout: FeatureLayout, _scratch: Path) -> Iterator[FeatureFile]:
+    from audiokit.files.hdf5 import Hdf5Writer
+
+    with Hdf5Writer(target) as writer:
+        yield _Attributed(layout, writer)
+
+
+@contextmanager
+def _open_zarr(target: Path, layout: FeatureLayout, _scratch: Path) -> Iterator[FeatureFile]:
+    from audiokit.files.zarr_folder import ZarrWriter
+
+    with ZarrWriter(target) as writer:
+        yield _Attributed(layout, writer)
+
+
+def _key_of(layout: FeatureLayout) -> str:
+    """Return how Kaldi calls the matrix: the recording's bare name, in one word."""
+    from audiokit.jobs.segment_sink import recording_id
+
+    return "_".join(recording_id(layout.source).split()) or "stdin"
+
+
+def _write_index(target: Path, file: FeatureFile) -> None:
+    """Write columns, times and frame rule as JSON."""
+    families = {name: [p.start, p.stop] for name, p in file.layout.families.items()}
+    index = file.layout.head() | {"families": families, "n_rows": file.n_rows}
+    index |= {name: array.tolist() for name, array in file.span_arrays().items()}
+    with replacing(target) as temporary:
+        text = json.dumps(index, ensure_ascii=False, indent=1, allow_nan=False)
+        temporary.write_bytes((text + "\n").encode("utf-8", "backslashreplace"))
+
+
+_OPENERS: Mapping[str, Callable[[Path, FeatureLayout, Path], Any]] = {
+    "npz": _open_npz,
+    "npy": _open_npy,
+    "parquet": _open_parquet,
+    "hdf5": _open_hdf5,
+    "zarr": _open_zarr,
+    "ark": _open_ark,
+}

@@ -63,6 +63,9 @@ class Overview:
 
     Args:
         fmt: Format of the stream.
+
+    Attributes:
+        hop_s: From one frame to the next, in s.
     """
 
     def __init__(self, fmt: StreamFormat) -> None:
@@ -74,7 +77,7 @@ class Overview:
         # Power of one side, so that the bins of a frame add up to its mean power.
         self._scale = 2.0 / (float(np.square(self._window).sum()) * window)
         self._rows = _rows_of_bins(window // 2 + 1, fmt.sample_rate)
-        self._hop_s = fmt.seconds(hop)
+        self.hop_s = fmt.seconds(hop)
         self.reset()
 
     def reset(self) -> None:
@@ -95,6 +98,11 @@ class Overview:
             last = self._begun.mean(axis=0, keepdims=True)
             self._columns = np.concatenate([self._columns, last])
             self._begun = self._begun[:0]
+
+    @property
+    def column_s(self) -> float:
+        """How long a column is, in s; the first begins half a hop before the stream."""
+        return self._frames_per_column * self.hop_s
 
     def spectrogram_db(self) -> NDArray[np.float32]:
         """Return the level of each row over time in dB, ``(N_ROWS, columns)``, low first."""

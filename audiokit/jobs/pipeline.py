@@ -240,7 +240,8 @@ class Pipeline:
             yield from self._read_again() if held is None else held.blocks(BLOCK_SAMPLES)
             return
         most = self.limits.max_duration_s * self.reader.fmt.sample_rate
-        for block in self.reader.blocks(BLOCK_SAMPLES):
+        is_live = self.task.is_live
+        for block in self.reader.pieces() if is_live else self.reader.blocks(BLOCK_SAMPLES):
             self._n_samples += len(block)
             if self._n_samples > most:
                 raise TooLongError(

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from audiokit.errors import SettingError, TooShortError
-from audiokit.files.atomic import delivering, replacing, replacing_folder
+from audiokit.errors import SettingError
+from audiokit.files.atomic import delivering, replacing, replacing_folder, replacing_tree
 from audiokit.files.info import AudioInfo
 from audiokit.files.write import (
     AudioWriter,
@@ -20,14 +20,12 @@ from audiokit.files.write import (
     container_of,
     open_writer,
 )
-from audiokit.jobs.feature_file import FeatureFile, open_feature_file
 from audiokit.jobs.taps import score_facts
 from audiokit.jobs.task import ProcessTask
 from audiokit.recipe import Recipe
 from audiokit.stage import Block, StreamFormat
 
 if TYPE_CHECKING:
-    from audiokit.features.extractor import FeatureExtractor
     from audiokit.files.read import AudioReader
     from audiokit.jobs.segment_sink import SegmentView
 
@@ -70,35 +68,6 @@ class _AudioSink(Sink):
         return {"out_clipped_samples": self._writer.n_clipped}
 
 
-class _FeatureSink(Sink):
-    """Extracts features and gives the frames to one file or more."""
-
-    def __init__(
-        self, extractor: FeatureExtractor, files: list[FeatureFile], *, name: str
-    ) -> None:
-        self._extractor, self._files, self._name = extractor, files, name
-        self._n_frames = 0
-
-    def write(self, block: Block) -> None:
-        self._append(self._extractor.process(block))
-
-    def finish(self) -> None:
-        self._append(self._extractor.flush())
-        if self._n_frames == 0:
-            grid = self._extractor.grid
-            least_ms = 1000.0 * grid.fewest_samples / grid.sample_rate
-            problem = f"is shorter than a frame, expected {least_ms:g} ms or more"
-            raise TooShortError(self._name, problem, "Choose a shorter --window-ms")
-
-    def _append(self, frames: Any) -> None:
-        self._n_frames += len(frames)
-        for file in self._files:
-            file.append(frames)
-
-    def facts(self) -> dict[str, Any]:
-        return {"n_frames": self._n_frames}
-
-
 class _ScoreSink(Sink):
     def __init__(self, fmt: StreamFormat, settings: Any) -> None:
         from audiokit.quality.meter import QualityMeter
@@ -136,9 +105,7 @@ def open_places(task: ProcessTask, *, is_retried: bool) -> Iterator[dict[str, Pl
         places = {}
         for kind, target in task.outputs.items():
             if isinstance(target, Path):
-                is_folder = kind == "cuts"
-                opened = _replacing_cuts(target) if is_folder else replacing(target)
-                temporary: Path | BinaryIO = names.enter_context(opened)
+                temporary: Path | BinaryIO = names.enter_context(_replacing(kind, target))
             elif is_retried:
                 temporary = names.enter_context(delivering(target, task.scratch))
             else:
@@ -147,10 +114,12 @@ def open_places(task: ProcessTask, *, is_retried: bool) -> Iterator[dict[str, Pl
         yield places
 
 
-def _replacing_cuts(target: Path) -> AbstractContextManager[Path]:
-    from audiokit.jobs.cuts import is_cut_name
+def _replacing(kind: str, target: Path) -> AbstractContextManager[Path]:
+    if kind == "cuts":
+        from audiokit.jobs.cuts import is_cut_name
 
-    return replacing_folder(target, is_ours=is_cut_name)
+        return replacing_folder(target, is_ours=is_cut_name)
+    return replacing_tree(target) if target.suffix == ".zarr" else replacing(target)
 
 
 @contextmanager
@@ -187,16 +156,18 @@ def _sinks(
         yield _ScoreSink(fmt, recipe.write_settings("scores"))
     if "segments" in recipe.writes:
         yield _segment_sink(stack, places, task, recipe, fmt, reader)
-    if "features" in recipe.writes and (files := _files(places, "features")):
-        from audiokit.features.extractor import FeatureExtractor
+    if "features" in recipe.writes:
+        from audiokit.jobs.feature_sink import has_feature_place, open_feature_sink
 
-        extractor = FeatureExtractor(fmt, recipe.write_settings("features"))
-        opened = [
-            open_feature_file(temporary, extractor, task.scratch, form=form)
-            for form, temporary in files
-        ]
-        entered = [stack.enter_context(file) for file in opened]
-        yield _FeatureSink(extractor, entered, name=task.name)
+        if has_feature_place(places):
+            yield open_feature_sink(
+                stack,
+                places,
+                task,
+                recipe,
+                fmt,
+                warn=lambda sentence: _add_new(reader.warnings, [sentence]),
+            )
     if "audio" in recipe.writes and "audio" in places:
         place = places["audio"]
         settings = audio_settings(recipe, place.target, reader.info, fmt)
@@ -338,15 +309,3 @@ def _depth_as_it_was(info: AudioInfo, container: str) -> BitDepth:
     if info.bit_depth == 32:
         return 32 if container == "wav" else 24
     return 16
-
-
-def _files(places: Mapping[str, Place], kind: str) -> list[tuple[str, Path]]:
-    """Return form and temporary path of each: ``segments``, ``segments_rttm`` and so on."""
-    files = []
-    for name, place in places.items():
-        if name.partition("_")[0] != kind:
-            continue
-        if not (isinstance(place.target, Path) and isinstance(place.temporary, Path)):
-            raise SettingError("out", "a stream", "a folder for anything but audio")
-        files.append((place.target.suffix.removeprefix("."), place.temporary))
-    return files

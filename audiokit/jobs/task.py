@@ -36,6 +36,7 @@ class ProcessTask:
         name: How the source is called in rows and messages.
         raw: The format of a headerless source.
         scratch: Folder for temporary files.
+        is_live: Whether to go on with whatever has come, rather than wait for a long block.
     """
 
     source: str | BinaryIO
@@ -43,3 +44,4 @@ class ProcessTask:
     name: str
     scratch: Path
     raw: RawFormat | None = None
+    is_live: bool = False

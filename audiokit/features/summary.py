@@ -1,0 +1,100 @@
+"""Rows in short: mean, deviation, extremes, quantiles and slope of each column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiokit.errors import SettingError
+from audiokit.features.column_statistics import StatisticsMeter
+
+__all__ = ["DEFAULT_SUMMARIES", "check_summaries", "summarize", "summary_columns"]
+
+DEFAULT_SUMMARIES = ("mean", "std", "p10", "p50", "p90", "slope")
+"""What a column is summed up as where nothing else is said."""
+
+_PLAIN = ("mean", "std", "min", "max", "slope")
+_QUANTILE = re.compile(r"p(\d\d?)")
+
+
+def check_summaries(summaries: Sequence[str]) -> None:
+    """Refuse what columns cannot be summed up as.
+
+    Raises:
+        SettingError: A word is unknown, stands twice, or there is none.
+    """
+    for name in summaries:
+        if name not in _PLAIN and not _QUANTILE.fullmatch(name):
+            raise SettingError("summary", name, f"{', '.join(_PLAIN)}, or p00 to p99")
+    if not summaries or len(set(summaries)) != len(summaries):
+        raise SettingError("summary", tuple(summaries), "at least one, each of them once")
+
+
+def summary_columns(columns: Sequence[str], summaries: Sequence[str]) -> tuple[str, ...]:
+    """Return ``mel_00_db_mean, mel_00_db_std, …``; a slope is ``…_slope_per_s``."""
+    endings = ["slope_per_s" if name == "slope" else name for name in summaries]
+    return tuple(f"{column}_{ending}" for column in columns for ending in endings)
+
+
+def summarize(
+    pieces: Iterable[NDArray[np.float32]],
+    column: Callable[[int], NDArray[np.float32]],
+    *,
+    columns: tuple[str, ...],
+    summaries: Sequence[str],
+    hop_s: float,
+) -> NDArray[np.float32]:
+    """Return rows in short.
+
+    One pass in constant memory; a quantile, which needs all values at once, takes one column
+    after the other.
+
+    Args:
+        pieces: The rows in order, ``(rows, columns)`` each; one at least.
+        column: Returns all values of one column, ``(rows,)``.
+        columns: Names of the columns.
+        summaries: See `check_summaries`. ``std`` is that of the rows themselves, ``p50`` the
+            median; between two values a quantile is interpolated. ``slope`` is that of the
+            least-squares line, per second.
+        hop_s: From one row to the next.
+
+    Returns:
+        ``(columns * summaries,)``, in the order of `summary_columns`.
+    """
+    meter = StatisticsMeter(columns)
+    for piece in pieces:
+        meter.push(piece)
+    statistics = meter.result()
+    table = np.empty((len(columns), len(summaries)))
+    plain = {
+        "mean": statistics.mean,
+        "std": statistics.std,
+        "min": statistics.lowest,
+        "max": statistics.highest,
+        "slope": meter.slope_per_row() / hop_s,
+    }
+    shares: dict[int, float] = {}
+    for place, name in enumerate(summaries):
+        if name in plain:
+            table[:, place] = plain[name]
+        else:
+            shares[place] = int(name[1:]) / 100.0
+    if shares:
+        for number in range(len(columns)):
+            table[number, list(shares)] = _quantiles(column(number), list(shares.values()))
+    return table.ravel().astype(np.float32)
+
+
+def _quantiles(values: NDArray[np.float32], shares: Sequence[float]) -> list[float]:
+    ranks = [share * (len(values) - 1) for share in shares]
+    below = [int(rank) for rank in ranks]
+    above = [min(rank + 1, len(values) - 1) for rank in below]
+    ordered = np.partition(values, sorted({*below, *above}))
+    quantiles = []
+    for rank, low, high in zip(ranks, below, above, strict=True):
+        first, second = float(ordered[low]), float(ordered[high])
+        quantiles.append(first + (rank - low) * (second - first))
+    return quantiles

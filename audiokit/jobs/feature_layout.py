@@ -1,0 +1,102 @@
+"""What a file of features says about itself: columns, times, and the rule of its frames."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from audiokit.features.summary import summary_columns
+
+if TYPE_CHECKING:
+    from audiokit.features.extractor import FeatureExtractor
+    from audiokit.jobs.feature_write import FeatureWriteSettings
+
+__all__ = ["SCHEMA", "FeatureLayout", "frame_rule_of", "layout_of"]
+
+SCHEMA = "audiokit.features/1"
+
+
+@dataclass(frozen=True)
+class FeatureLayout:
+    """What the rows of a file are.
+
+    Args:
+        source: What the recording is called.
+        columns: Name of each column, with its unit.
+        families: Where each family lies in a row.
+        first_frame_s: Time of the first frame's centre.
+        hop_s: From one frame to the next.
+        has_spans: Whether each row stands for a stretch of its own, else for a frame.
+        facts: Everything that made the rows, in JSON types.
+    """
+
+    source: str
+    columns: tuple[str, ...]
+    families: Mapping[str, slice]
+    first_frame_s: float
+    hop_s: float
+    has_spans: bool
+    facts: Mapping[str, Any]
+
+    @property
+    def facts_json(self) -> str:
+        """The facts as one line of text."""
+        return json.dumps(self.facts, ensure_ascii=False)
+
+    def head(self) -> dict[str, Any]:
+        """Return all there is to say before the rows, in JSON types."""
+        head: dict[str, Any] = {"schema": SCHEMA}
+        if not self.has_spans:
+            head |= {"first_frame_s": self.first_frame_s, "hop_s": self.hop_s}
+        return head | {"frame_rule": dict(self.facts), "columns": list(self.columns)}
+
+
+def frame_rule_of(extractor: FeatureExtractor) -> dict[str, Any]:
+    """Return where the frames of an extractor lie, and whose numbers they are."""
+    grid = extractor.grid
+    return {
+        "preset": extractor.settings.preset,
+        "sample_rate": grid.sample_rate,
+        "window_samples": grid.window_samples,
+        "hop_samples": grid.hop_samples,
+        "n_fft": grid.n_fft,
+        "edges": grid.edges,
+    }
+
+
+def layout_of(
+    extractor: FeatureExtractor, settings: FeatureWriteSettings, *, source: str
+) -> FeatureLayout:
+    """Return the layout of what an extractor's rows become.
+
+    Args:
+        extractor: Whose rows.
+        settings: What becomes of them.
+        source: What the recording is called.
+    """
+    facts = frame_rule_of(extractor) | {"normalize": settings.normalize, "per": settings.per}
+    if settings.normalize != "none":
+        facts["mean_only"] = settings.mean_only
+    if settings.normalize == "sliding":
+        facts["normalize_window_s"] = settings.normalize_window_s
+    columns, width = tuple(extractor.columns), 1
+    if settings.per != "frame":
+        facts["summary"] = list(settings.summary)
+        columns, width = summary_columns(columns, settings.summary), len(settings.summary)
+    if settings.per == "window":
+        facts["window_s"] = settings.window_s
+    families = {
+        name: slice(place.start * width, place.stop * width)
+        for name, place in extractor.families.items()
+    }
+    return FeatureLayout(
+        source=source,
+        columns=columns,
+        families=families,
+        first_frame_s=extractor.frame_time_s(0),
+        hop_s=extractor.hop_s,
+        has_spans=settings.per != "frame",
+        facts=facts,
+    )

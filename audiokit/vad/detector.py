@@ -22,10 +22,9 @@ from audiokit.vad.segments import Segment
 
 __all__ = ["ENGINES", "DetectorSettings", "SpeechDetector"]
 
-EngineName = Literal["statistical", "network", "energy", "webrtc", "silero", "pyaudioanalysis"]
+EngineName = Literal["network", "energy", "webrtc", "silero", "pyaudioanalysis"]
 # Where each lives; imported when it is asked for.
 _SCORERS: Mapping[str, tuple[str, str]] = {
-    "statistical": ("audiokit.vad.statistical_engine", "StatisticalScorer"),
     "network": ("audiokit.vad.network", "NetworkScorer"),
     "energy": ("audiokit.vad.energy_engine", "EnergyScorer"),
     "webrtc": ("audiokit.vad.webrtc_engine", "WebrtcScorer"),
@@ -47,7 +46,7 @@ class DetectorSettings:
 
     threshold: float = 0.5
     """Probability at which speech begins, 0.01 to 0.99; lower finds more."""
-    release: float = 0.15
+    release: float = 0.03
     """How far below the threshold it must fall to end, 0 to less than the threshold."""
     min_speech_ms: float = 100.0
     """Shorter speech is dropped; 0 to 60000 ms."""
@@ -57,7 +56,7 @@ class DetectorSettings:
     """Added before and after; 0 to 60000 ms. Pauses shorter than twice this are bridged."""
     max_speech_s: float = 0.0
     """Longer speech is cut at its quietest places, 1 to 3600 s; 0 leaves it whole."""
-    engine: EngineName = "statistical"
+    engine: EngineName = "network"
     """Who says how likely speech is."""
 
     def __post_init__(self) -> None:

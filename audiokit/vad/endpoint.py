@@ -47,7 +47,7 @@ class EndpointSettings:
 
     threshold: float = 0.5
     """Probability at which speech begins, 0.01 to 0.99; lower finds more."""
-    release: float = 0.15
+    release: float = 0.03
     """How far below the threshold it must fall to end, 0 to less than the threshold."""
     min_speech_ms: float = 100.0
     """Shorter speech is not told, 0 to 60000 ms; so late is the start told."""

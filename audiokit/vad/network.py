@@ -16,12 +16,12 @@ from audiokit.vad.scorer import FRAMES_PER_SECOND, SpeechScorer
 
 __all__ = ["LOOK_AHEAD_FRAMES", "N_STACKED", "NetworkScorer"]
 
-N_STACKED = 3
+N_STACKED = 2
 """Frames that the first layer hears at once: the latest, and those before it."""
-LOOK_AHEAD_FRAMES = 6
+LOOK_AHEAD_FRAMES = 5
 """Frames that the network has heard beyond the one that it speaks of."""
 # From the start of a frame to the end of its window.
-_WINDOW_REACH_S = 0.021
+_WINDOW_REACH_S = 0.029
 _HALF, _ONE = np.float32(0.5), np.float32(1.0)
 
 

@@ -9,8 +9,8 @@ settings of `segment` make of each engine's probabilities on the clean aligned c
 padding, against stretches of words with pauses of 300 ms or more between them; each aligned
 edge is compared with the nearest one found. A word is cut when more than 20 ms of it lie
 outside all segments, padded as by default; trimmed when they lie before the first or after the
-last. RTF is CPU time of one thread over the duration of the audio, 60 s of a mix, in blocks of
-10 s, and live in blocks of 20 ms.
+last, with what `--trim` keeps around them by default. RTF is CPU time of one thread over the
+duration of the audio, 60 s of a mix, in blocks of 10 s, and live in blocks of 20 ms.
 
 An engine is a name of the table below, or `module:Class` of any other scorer that is built
 from a format. Needs recordings (AUDIOKIT_TEST_DATA), and `audiokit[bench]` for the others. Who
@@ -32,6 +32,7 @@ import vad_scores
 from cost import print_table
 
 from audiokit.errors import AudiokitError
+from audiokit.jobs.trim import TrimSettings
 from audiokit.stage import StreamFormat
 from audiokit.vad.detector import DetectorSettings
 from audiokit.vad.hysteresis import Hysteresis
@@ -138,9 +139,10 @@ def on_clean(pairs):
         words = mix.clip.words
         bare = segments_of(probabilities, duration_s, pad_ms=0.0)
         padded = segments_of(probabilities, duration_s, pad_ms=pad_ms)
+        kept = segments_of(probabilities, duration_s, pad_ms=pad_ms + TrimSettings().edge_ms)
         errors.append(vad_scores.boundary_errors_s(words, bare))
         cut += vad_scores.n_cut(words, padded)
-        trimmed += vad_scores.n_trimmed(words, padded)
+        trimmed += vad_scores.n_trimmed(words, kept)
         n_words += len(words)
     all_ms = 1000.0 * np.concatenate(errors)
     return {

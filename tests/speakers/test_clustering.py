@@ -68,7 +68,7 @@ def test_a_long_recording_is_told_apart_like_a_short_one():
 
 
 def talk(order, *, apart, manners=0.0):
-    """Return windows of voices, each on an axis of its own, whose manner changes in the midst of a turn."""
+    """Return windows of voices, each on an axis of its own; manners change in mid-turn."""
     n_values, n_turn = len(voice_model().spread), 20
     truth = np.repeat(order, n_turn)
     made = np.random.default_rng(0).standard_normal((len(truth), n_values))

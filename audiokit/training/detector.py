@@ -32,7 +32,7 @@ __all__ = ["DetectorTrainSettings", "main", "train_detector"]
 log = logging.getLogger(__name__)
 
 _N_HELD_BACK = 200
-_TOLD_EVERY = 200
+_TOLD_EVERY = 100
 _PART = 50
 # Goes up with every change of what is made: what was kept on disk is made anew.
 _VERSION = 2
@@ -57,11 +57,11 @@ class DetectorTrainSettings:
         seed: Decides everything.
     """
 
-    n_scenes: int = 1000
-    n_parts: int = 4000
+    n_scenes: int = 3000
+    n_parts: int = 3000
     seconds: float = 10.0
-    n_steps: int = 3200
-    batch: int = 24
+    n_steps: int = 2800
+    batch: int = 36
     rate: float = 4e-3
     width: int = 34
     memory_width: int = 48

@@ -8,6 +8,7 @@ import pytest
 from audiokit.training.conversations import make_conversation
 from audiokit.training.corpus import Corpus
 from audiokit.training.scenes import FRAME_SAMPLES
+from audiokit.training.speaker_number import tally_talks
 
 RATE = 16000
 
@@ -58,3 +59,12 @@ def test_a_telephone_carries_nothing_above_4_khz(corpus):
             assert power[half:].sum() < 0.02 * power[:half].sum()
             return
     pytest.fail("no telephone in twenty talks")
+
+
+def test_talks_are_tallied_by_how_many_were_told_apart(corpus):
+    tally, again = (tally_talks(corpus, n_talks=8, seed=2) for _ in range(2))
+    assert tally == again
+    # Four talks have one talker, four several.
+    for share in (tally.false_splits, tally.missed_splits, tally.right):
+        assert share in {0.0, 0.25, 0.5, 0.75, 1.0}
+    assert tally.missed_splits + tally.right <= 1.0

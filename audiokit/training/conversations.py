@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from audiokit.dsp.framing import next_smooth
 from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples
+from audiokit.training.mixtures import companded
 from audiokit.training.noises import any_noise, coming_and_going, rms
 from audiokit.training.recorded import coded
 from audiokit.training.scenes import FRAME_SAMPLES, speech_frames
@@ -47,7 +48,7 @@ class _Place:
     Args:
         rt60_s: Of the room.
         direct_db: Of what comes straight over what the walls return.
-        colour_db: Response at frequencies evenly spaced up to 8 kHz.
+        colour_db: Response at `_KNOTS_HZ`.
         level_db: How loud it arrives.
     """
 
@@ -68,7 +69,7 @@ def make_conversation(
     Args:
         rng: Decides everything.
         corpus: Where speech and noise come from.
-        talkers: How many; every one has turns.
+        talkers: How many; every one has turns if there is time.
         seconds: Length, roughly.
     """
     kind: Kind = ("near", "telephone", "far")[rng.choice(3, p=(0.45, 0.25, 0.3))]
@@ -150,7 +151,7 @@ def _knots(size: int) -> NDArray[np.float64]:
 
 
 def _equalised(sound: Samples, gain_db: NDArray[np.float64]) -> Samples:
-    """Return a sound through a smooth response, given in octaves at `_KNOTS_HZ`."""
+    """Return a sound through a smooth response, given in dB at `_KNOTS_HZ`."""
     size = next_smooth(len(sound))
     gains_db = np.interp(_knots(size), np.arange(len(_KNOTS_HZ)), gain_db)
     spectrum = np.fft.rfft(sound, size) * 10.0 ** (gains_db / 20.0)
@@ -226,7 +227,4 @@ def _telephone(rng: np.random.Generator, sound: Samples) -> Samples:
     spectrum *= 1.0 / (1.0 + (hz / edges[1]) ** 24)
     passed = np.fft.irfft(spectrum, size)[: len(sound)]
     passed *= 10.0 ** rng.uniform(-1.5, 0.0) / max(1e-6, float(np.abs(passed).max()))
-    curve = np.sign(passed) * np.log1p(255.0 * np.abs(passed)) / np.log(256.0)
-    steps = np.round(curve * 127.0) / 127.0
-    kept: Samples = np.sign(steps) * np.expm1(np.abs(steps) * np.log(256.0)) / 255.0
-    return kept.astype(np.float32)
+    return companded(passed)

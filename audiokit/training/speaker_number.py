@@ -1,10 +1,10 @@
 """Measure how often the number of speakers is found: what the thresholds were chosen by.
 
-    python -m audiokit.training.speaker_number ../shared/data/train --seed 1
+    python -m audiokit.training.speaker_number DATA --seed 1
 
-Talks are made of readers (see `audiokit.training.conversations`), every other one of a single
-one. `_SPEAKER_COST`, `_WINDOW_COST`, `_LEAST_GAIN` and `_LEAST_GAIN_ONCE` of
-`audiokit.speakers.turns` are what this table is for.
+Talks are made of readers (see `audiokit.training.conversations`); every other talk has one.
+`_SPEAKER_COST`, `_WINDOW_COST`, `_LEAST_GAIN` and `_LEAST_GAIN_ONCE` of `audiokit.speakers.turns`
+are what this table is for.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from audiokit.errors import SettingError
 from audiokit.speakers.turns import find_speakers
 from audiokit.speakers.voice_frames import VoiceFrames
 from audiokit.speakers.voice_windows import STEP, voice_windows
@@ -58,7 +59,12 @@ def tally_talks(corpus: Corpus, *, n_talks: int, seed: int) -> Tally:
         corpus: Where talkers and noise come from.
         n_talks: How many talks, 2 or more; every other one has a single talker.
         seed: Decides everything.
+
+    Raises:
+        SettingError: There are fewer than two talks.
     """
+    if n_talks < 2:
+        raise SettingError("n_talks", n_talks, "2 or more")
     rng = np.random.default_rng(seed)
     rows = []
     for number in range(n_talks):

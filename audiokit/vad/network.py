@@ -46,7 +46,7 @@ class DetectorWeights(NamedTuple):
 class NetworkScorer(SpeechScorer):
     """Say how likely somebody speaks, a hundred times a second.
 
-    One layer hears three frames at once, a gated recurrent unit remembers; what it says of a
+    One layer hears two frames at once, a gated recurrent unit remembers; what it says of a
     frame, it says `LOOK_AHEAD_FRAMES` later. Frames of digital silence are 0.
 
     Limits: singing and television are speech to it; a crowd is noise while somebody nearer

@@ -35,7 +35,7 @@ from audiokit.errors import AudiokitError
 from audiokit.jobs.trim import TrimSettings
 from audiokit.stage import StreamFormat
 from audiokit.vad.detector import DetectorSettings
-from audiokit.vad.hysteresis import Hysteresis
+from audiokit.vad.hysteresis import Hysteresis, lower_threshold
 
 FMT = StreamFormat(vad_mixes.RATE)
 THRESHOLD = 0.5
@@ -94,7 +94,7 @@ def segments_of(probabilities, duration_s, *, pad_ms):
     per_ms = vad_mixes.FRAMES_PER_SECOND / 1000.0
     hysteresis = Hysteresis(
         upper=settings.threshold,
-        lower=settings.threshold - settings.release,
+        lower=lower_threshold(settings.threshold, settings.release),
         min_run=round(settings.min_speech_ms * per_ms),
         min_pause=max(1, round(settings.min_pause_ms * per_ms)),
     )
@@ -181,9 +181,33 @@ def measure(name, made, human, clean):
         "mixes": on_mixes(scored(made)),
         "clean": {**agreement(on_the_clean), **on_clean(on_the_clean)},
         "human": agreement(scored(human)),
+        "noise": on_noise(name),
         "rtf": rtf(name, samples, 10.0),
         "rtf_live": rtf(name, samples, 0.02),
     }
+
+
+def on_noise(name):
+    """Return the share of 30 s of each noise recording that is called speech, by recording."""
+    shares = {}
+    for path in sorted((vad_mixes.recordings() / "noise").iterdir()):
+        samples = vad_mixes.mixes.read(path)[: 30 * vad_mixes.RATE]
+        duration_s = len(samples) / vad_mixes.RATE
+        found = segments_of(score(name, samples)[0], duration_s, pad_ms=0.0)
+        shares[path.stem] = sum(end - start for start, end in found) / duration_s
+    return shares
+
+
+def alone(figures):
+    """Print how much of noise alone is called speech, where any engine says so of 5 %."""
+    shares = {name: found["noise"] for name, found in figures.items()}
+    recorded = list(next(iter(shares.values())))
+    rows = [("mean of all", *(f"{np.mean(list(of.values())):.3f}" for of in shares.values()))]
+    for recording in recorded:
+        values = [of[recording] for of in shares.values()]
+        if max(values) >= 0.05:
+            rows.append((recording, *(f"{value:.2f}" for value in values)))
+    print_table(f"share called speech, {len(recorded)} noises alone", ("", *figures), rows)
 
 
 def overview(figures, n_mixes):
@@ -264,6 +288,7 @@ def main():
         options.json.write_text(json.dumps(figures, indent=1))
     overview(figures, len(made))
     edges(figures)
+    alone(figures)
     for key in ("auc", "f1"):
         breakdown(figures, key)
 

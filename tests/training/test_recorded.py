@@ -66,6 +66,17 @@ def test_a_new_high_band_keeps_the_envelope_and_what_lies_below(rng):
     assert band_db(made - noise, 5200.0, 7800.0) > band_db(noise, 5200.0, 7800.0)
 
 
+def test_a_voice_without_its_harmonics_is_hoarse(rng):
+    time_s = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
+    voice = sum(np.sin(2 * np.pi * 150 * k * time_s) / k for k in range(1, 20)).astype(np.float32)
+    hoarse = with_new_high_band(rng, voice, from_hz=(50.0, 60.0))
+    spectra = [np.abs(np.fft.rfft(sound[:SAMPLE_RATE])) for sound in (voice, hoarse)]
+    on, between = (np.array([150, 300, 450]) + shift for shift in (0, 75))
+    ratios = [spectrum[on].sum() / spectrum[between].sum() for spectrum in spectra]
+    assert ratios[0] > 100 * ratios[1]
+    assert band_db(hoarse, 100.0, 3000.0) == pytest.approx(band_db(voice, 100.0, 3000.0), abs=6.0)
+
+
 def test_nothing_is_left_above_the_limit(rng):
     limited = band_limited(rng.standard_normal(SAMPLE_RATE).astype(np.float32), 3400.0)
     assert band_db(limited, 3600.0, 8000.0) < band_db(limited, 0.0, 3400.0) - 50

@@ -15,11 +15,15 @@ from audiokit.testing import analyze, split_at
 from audiokit.vad.detector import DetectorSettings, SpeechDetector
 from audiokit.vad.segments import total_s
 
-VOICES = Path(__file__).parents[1] / "speakers" / "voices.py"
-spec = util.spec_from_file_location("voices", VOICES)
-voices = util.module_from_spec(spec)
-spec.loader.exec_module(voices)
 
+def load(name, path):
+    spec = util.spec_from_file_location(name, path)
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+voices = load("voices", Path(__file__).parents[1] / "speakers" / "voices.py")
 MONO = StreamFormat(16000)
 BURSTS_S = [(0.0, 0.8), (1.5, 2.3), (3.2, 3.9), (5.0, 5.6), (6.5, 8.0)]
 
@@ -100,6 +104,12 @@ def test_padding_widens_and_never_overlaps():
     assert total_s(segments) > total_s(found(voice(MONO), pad_ms=0.0)) + 1.0
 
 
+def test_a_threshold_below_the_release_finds_more_and_still_ends():
+    segments = found(voice(MONO), threshold=0.02)
+    assert total_s(segments) >= total_s(found(voice(MONO)))
+    assert total_s(segments) < 8.0
+
+
 def test_short_speech_is_dropped():
     assert [round(s.duration_s, 1) for s in found(voice(MONO), min_speech_ms=1000.0)] == [1.6]
 
@@ -155,7 +165,7 @@ def test_memory_does_not_grow_with_the_stream(engine):
     [
         ("threshold", 0.0),
         ("threshold", 1.0),
-        ("release", 0.5),
+        ("release", 1.5),
         ("release", -0.1),
         ("min_pause_ms", -1.0),
         ("pad_ms", float("nan")),

@@ -51,7 +51,7 @@ def of(kind, events):
 def offline(probabilities, chosen):
     hysteresis = Hysteresis(
         upper=chosen.threshold,
-        lower=chosen.threshold - chosen.release,
+        lower=max(chosen.threshold - chosen.release, chosen.threshold / 2),
         min_run=round(chosen.min_speech_ms / 10),
         min_pause=round(chosen.hangover_ms / 10),
     )
@@ -189,7 +189,7 @@ def test_endless_speech_is_cut_and_goes_on():
     "values",
     [
         {"threshold": 0.0},
-        {"release": 0.5},
+        {"release": 1.5},
         {"min_speech_ms": -1.0},
         {"hangover_ms": 0.0},
         {"end_of_utterance_ms": 199.0},

@@ -170,10 +170,10 @@ def test_no_utterance_is_longer_than_allowed_and_no_speech_is_lost(runs):
     for start, end in utterances:
         assert not is_covered[start:end].any()
         is_covered[start:end] = True
-    is_above = False
+    lower, is_above = np.float32(chosen.threshold - chosen.release), False
     for start, end in offline(probabilities, chosen):
         for frame in range(start, end):
-            is_above = probabilities[frame] >= 0.5 or (is_above and probabilities[frame] >= 0.35)
+            is_above = probabilities[frame] >= (lower if is_above else chosen.threshold)
             assert is_covered[frame] or not is_above
         is_above = False
 

@@ -70,9 +70,9 @@ def segment(
         _option("--page", panel=_SHOWN, help_text="Write a page that plays a segment at a click."),
     ] = False,
     engine: Annotated[
-        Literal["statistical", "network", "energy", "webrtc", "silero", "pyaudioanalysis"],
+        Literal["network", "energy", "webrtc", "silero", "pyaudioanalysis"],
         _option("--engine", panel=_FOUND, help_text="Who says how likely speech is."),
-    ] = "statistical",
+    ] = "network",
     threshold: Annotated[
         float,
         _option("--threshold", panel=_FOUND, help_text="Where speech begins; lower finds more."),

@@ -34,8 +34,9 @@ class TrimSettings:
 
     container: Literal["wav", "flac", "ogg", "opus", "mp3", "m4a"] = "wav"
     """The kind of file."""
-    edge_ms: float = 100.0
-    """Kept before the first speech and after the last, 0 to 60000 ms."""
+    edge_ms: float = 250.0
+    """Kept before the first speech and after the last, 0 to 60000 ms: what a word begins or
+    ends with may be softer than anything that is heard as speech."""
     max_pause_ms: float = 0.0
     """Longer pauses lose their middle, 20 to 60000 ms; 0 leaves pauses whole."""
 

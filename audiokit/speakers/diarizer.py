@@ -40,8 +40,9 @@ class SpeakerReport:
         overlaps: Where two speak at once, labelled ``overlap``; found whatever is done
             about it.
         is_low_confidence: Whether speakers can hardly be told apart: short turns, distant
-            microphones, voices alike. Where nobody said how many there are, all speech is
-            then one speaker's, as any other division would be more wrong than right.
+            microphones, voices alike, or a single change that may be one talker's. Where
+            nobody said how many there are, all speech is then one speaker's, as any other
+            division would be more wrong than right.
         reason: Why, in a few words; empty where it is not.
     """
 

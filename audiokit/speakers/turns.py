@@ -21,8 +21,12 @@ _MERGING_SCALES = (0.2, 0.4, 0.8)
 _STAY = 0.95
 # What one speaker more must add to the evidence, in nats.
 _SPEAKER_COST = 15.0
-# What telling speakers apart must add, in nats a window.
-_LEAST_GAIN = 1.5
+# And in each window that is then the third's or a further one's: so much does a voice gain that
+# is given two places for its two manners. See `audiokit.training.speaker_number`.
+_WINDOW_COST = 2.0
+# What telling speakers apart must add, in nats a window; the second where there is a single
+# change and nobody comes back. That may be one talker who moved, or who spoke up.
+_LEAST_GAIN, _LEAST_GAIN_ONCE = 1.5, 3.0
 # Below none at all by so much, in nats, there is one speaker without a doubt.
 _DOUBTFUL = 8.0
 _FEWEST_WINDOWS = 8
@@ -64,21 +68,38 @@ def find_speakers(vectors: Vectors, *, speakers: int, max_speakers: int) -> Spea
     some = vectors[::stride]
     alone = _followed(some, np.zeros(len(some), np.intp)).evidence
     numbers = range(speakers, speakers + 1) if speakers else range(2, max_speakers + 1)
-    best, most = _best_account(some, numbers)
+    best, most = _best_account(some, numbers, window_cost=0.0 if speakers else _WINDOW_COST)
     if stride > 1:
         start = np.repeat(most.shares.argmax(axis=1), stride)[:n_windows]
         most = _followed(vectors, start)
     gain = best - alone
-    is_sure = gain >= _LEAST_GAIN * len(some)
-    doubt = "" if is_sure or gain < -_DOUBTFUL else "voices too alike to tell apart"
+    doubt = _doubt(most.shares.argmax(axis=1), gain / len(some))
+    if gain < -_DOUBTFUL:
+        doubt = ""
     if speakers and gain < 0.0:
         doubt = "as many speakers as were named explain no more than one"
-    if gain < 0.0 or not (is_sure or speakers):
+    if gain < 0.0 or (doubt and not speakers):
         return together._replace(doubt=doubt)
     return Speakers(most.shares, doubt)
 
 
-def _best_account(vectors: Vectors, numbers: range) -> tuple[float, Sequence]:
+def _doubt(labels: Labels, gain: float) -> str:
+    """Return why these speakers may be one; empty where they are told apart.
+
+    Args:
+        labels: Speaker of each window, ``(windows,)``.
+        gain: What telling them apart adds to the evidence, in nats a window.
+    """
+    if gain < _LEAST_GAIN:
+        return "voices too alike to tell apart"
+    if gain < _LEAST_GAIN_ONCE and np.count_nonzero(np.diff(labels)) == 1:
+        return "nobody speaks twice, and one voice may have changed"
+    return ""
+
+
+def _best_account(
+    vectors: Vectors, numbers: range, *, window_cost: float
+) -> tuple[float, Sequence]:
     """Return the sequence with most evidence, less what its speakers cost, and how much.
 
     Merging with more or less trust in each window ends in different places, and so does what
@@ -98,9 +119,10 @@ def _best_account(vectors: Vectors, numbers: range) -> tuple[float, Sequence]:
                 continue
             tried.append(start)
             sequence = _followed(vectors, start)
-            worth = sequence.evidence - (n_speakers - 1) * _SPEAKER_COST
-            if worth > best:
-                best, account = worth, sequence
+            sizes = np.sort(np.bincount(sequence.shares.argmax(axis=1)))[::-1]
+            cost = (n_speakers - 1) * _SPEAKER_COST + float(sizes[2:].sum()) * window_cost
+            if sequence.evidence - cost > best:
+                best, account = sequence.evidence - cost, sequence
     assert account is not None, "merging passes through every number"  # noqa: S101
     return best, account
 

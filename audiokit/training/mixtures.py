@@ -10,7 +10,7 @@ from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples, pick
 from audiokit.training.noises import any_noise, coming_and_going, fill, rms
 from audiokit.training.recorded import as_recorded, band_limited, coded, other_speed
 
-__all__ = ["Mixture", "make_mixture", "snr_db", "through_channel"]
+__all__ = ["Mixture", "companded", "make_mixture", "snr_db", "through_channel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +99,14 @@ def through_channel(rng: np.random.Generator, signal: Samples, *, often: float) 
         limit = np.float32(peak * rng.uniform(0.3, 0.9))
         return np.clip(signal, -limit, limit)
     if kind < 0.10:
-        return _companded(signal)
+        return companded(signal)
     if kind < 0.14:
         return coded(rng, signal)
     sampled: Samples = np.round(signal * np.float32(32768.0)) / np.float32(32768.0)
     return sampled
 
 
-def _companded(signal: Samples) -> Samples:
+def companded(signal: Samples) -> Samples:
     """Return a signal through the curve of 8-bit µ-law (ITU-T G.711), not its tables."""
     scale = max(1.0, float(np.abs(signal).max()))
     curve = np.sign(signal) * np.log1p(255.0 * np.abs(signal) / scale) / np.log(256.0)

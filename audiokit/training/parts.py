@@ -115,7 +115,7 @@ def _together(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[n
     """Return the sum of two, as powers; periodic by as much as the periodic one is of it."""
     powers = [10.0 ** (part[:, :N_BANDS] / 10.0) for part in (one, other)]
     total = powers[0] + powers[1]
-    low = slice(0, 11)  # the bands up to 1.5 kHz, where harmonics are heard
+    low = slice(0, 8)  # the bands up to 1 kHz, where harmonics are heard
     amplitudes = [np.sqrt(power[:, low].sum(axis=1)) for power in powers]
     share = amplitudes[0] / (amplitudes[0] + amplitudes[1] + 1e-12)
     periodicity = share * one[:, N_BANDS] + (1.0 - share) * other[:, N_BANDS]

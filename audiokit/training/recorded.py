@@ -46,7 +46,7 @@ def as_recorded(
             what marks mean, less to learn what is met more often.
     """
     if rng.random() < 0.2 * often:
-        sound = with_new_high_band(rng, sound)
+        sound = with_new_high_band(rng, sound, from_hz=(1000.0, 5000.0))
     if rng.random() < 0.7:
         sound = _coloured(rng, sound, colour_db)
     if rng.random() < 0.3 * often:
@@ -68,12 +68,14 @@ def other_speed(rng: np.random.Generator, sound: Samples) -> Samples:
     return changed
 
 
-def with_new_high_band(rng: np.random.Generator, sound: Samples) -> Samples:
-    """Return a sound whose band above 1 to 5 kHz is noise with the envelope it had.
+def with_new_high_band(
+    rng: np.random.Generator, sound: Samples, *, from_hz: tuple[float, float]
+) -> Samples:
+    """Return a sound whose band above one of these frequencies is noise with its envelope.
 
     So hisses stay what they are without the marks of coding, holes between what is strong;
-    the harmonics go, which are weak there. The band falls by 3 dB, as frames that overlap no
-    longer agree.
+    the harmonics go, which are weak above 1 kHz. Without those below, a voice is hoarse. The
+    band falls by 3 dB, as frames that overlap no longer agree.
     """
     lead = np.zeros(_WINDOW - _HOP, np.float32)
     padded = np.concatenate([lead, sound, np.zeros(_WINDOW, np.float32)])
@@ -83,7 +85,7 @@ def with_new_high_band(rng: np.random.Generator, sound: Samples) -> Samples:
     power = np.square(spectra.real) + np.square(spectra.imag)
     around = _smoothed(_smoothed(power, 33).T, 3).T
     envelope = np.maximum(_smoothed(power, 9), 0.1 * around)
-    first = int(rng.uniform(1000.0, 5000.0) / SAMPLE_RATE * _WINDOW)
+    first = int(rng.uniform(*from_hz) / SAMPLE_RATE * _WINDOW)
     noise = rng.standard_normal((2, *spectra[:, first:].shape)) * np.sqrt(0.5)
     spectra[:, first:] = np.sqrt(envelope[:, first:]) * (noise[0] + 1j * noise[1])
     made = np.fft.irfft(spectra, _WINDOW, axis=1) * window

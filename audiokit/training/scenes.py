@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples
 from audiokit.training.mixtures import snr_db, through_channel
 from audiokit.training.noises import any_noise, coming_and_going, rms
-from audiokit.training.recorded import as_recorded, band_limited, other_speed
+from audiokit.training.recorded import (
+    as_recorded,
+    band_limited,
+    other_speed,
+    with_new_high_band,
+)
 
 __all__ = ["FRAME_SAMPLES", "Scene", "make_scene", "make_talk", "speech_frames"]
 
@@ -28,6 +33,7 @@ _LONGEST_STOP, _SHORTEST_WORD = 14, 5
 _LEAST_POWER = 1e-12
 _FADE_SAMPLES = 80
 _MARKS = 0.5
+_HOARSE = 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,8 @@ def make_talk(
     talk = as_recorded(rng, talk, colour_db=5.0, often=_MARKS)
     if rng.random() < 0.15:
         _add_knocks(rng, talk, level)
+    if rng.random() < 0.25:
+        _add_rumble(rng, talk, level)
     return talk, is_speech, level
 
 
@@ -166,6 +174,8 @@ def _utterances(
         both = np.stack([recorded[index], gated[index]], axis=1)
         both = _stretch_of(rng, other_speed(rng, both))
         chosen = both[:, int(rng.random() < 0.5)].copy()
+        if rng.random() < _HOARSE:
+            chosen = with_new_high_band(rng, chosen, from_hz=(50.0, 1000.0))
         spoken = speech_frames(both[:, 1])
         fade = np.linspace(0.0, 1.0, _FADE_SAMPLES, dtype=np.float32)
         chosen[:_FADE_SAMPLES] *= fade
@@ -203,6 +213,16 @@ def _add_knocks(rng: np.random.Generator, talk: Samples, level: float) -> None:
         rattle = rng.standard_normal(n_samples) * 10.0 ** rng.uniform(-3.0, -0.5)
         loudness = level * 10.0 ** (rng.uniform(-10.0, 30.0) / 20.0)
         talk[start : start + n_samples] += (loudness * decay * (swing + rattle)).astype(np.float32)
+
+
+def _add_rumble(rng: np.random.Generator, talk: Samples, level: float) -> None:
+    """Add what buildings and hands leave below 100 Hz, in place: up to 25 dB above the voice."""
+    hz = np.fft.rfftfreq(len(talk), 1.0 / SAMPLE_RATE)
+    corner_hz, slope = rng.uniform(5.0, 80.0), rng.uniform(2.0, 5.0)
+    spectrum = np.fft.rfft(rng.standard_normal(len(talk))) / (1.0 + (hz / corner_hz) ** slope)
+    rumble = np.fft.irfft(spectrum, len(talk))
+    loudness = level / rms(rumble) * 10.0 ** (rng.uniform(-15.0, 25.0) / 20.0)
+    talk += (loudness * rumble).astype(np.float32)
 
 
 def _add_breaths(

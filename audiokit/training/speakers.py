@@ -1,6 +1,6 @@
 """Train what tells speakers apart, and what hears two of them at once.
 
-    python -m audiokit.training.speakers ../shared/data/train --out voice_model.npz
+    python -m audiokit.training.speakers DATA --out voice_model.npz
 
 Speakers: statistics of windows of every reader, as clean as they were recorded and as other
 microphones, rooms and noises would leave them; linear discriminant analysis finds the

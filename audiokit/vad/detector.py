@@ -13,19 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiokit.errors import SettingError
+from audiokit.ranges import check_range
 from audiokit.stage import Analyzer, Block, StreamFormat
 from audiokit.vad.frame_levels import FrameLevels
-from audiokit.vad.hysteresis import FrameRun, Hysteresis
+from audiokit.vad.hysteresis import FrameRun, Hysteresis, lower_threshold
 from audiokit.vad.long_runs import split_long_run
 from audiokit.vad.scorer import FRAMES_PER_SECOND, SpeechScorer
 from audiokit.vad.segments import Segment
 
 __all__ = ["ENGINES", "DetectorSettings", "SpeechDetector"]
 
-EngineName = Literal["statistical", "network", "energy", "webrtc", "silero", "pyaudioanalysis"]
+EngineName = Literal["network", "energy", "webrtc", "silero", "pyaudioanalysis"]
 # Where each lives; imported when it is asked for.
 _SCORERS: Mapping[str, tuple[str, str]] = {
-    "statistical": ("audiokit.vad.statistical_engine", "StatisticalScorer"),
     "network": ("audiokit.vad.network", "NetworkScorer"),
     "energy": ("audiokit.vad.energy_engine", "EnergyScorer"),
     "webrtc": ("audiokit.vad.webrtc_engine", "WebrtcScorer"),
@@ -47,8 +47,8 @@ class DetectorSettings:
 
     threshold: float = 0.5
     """Probability at which speech begins, 0.01 to 0.99; lower finds more."""
-    release: float = 0.15
-    """How far below the threshold it must fall to end, 0 to less than the threshold."""
+    release: float = 0.03
+    """How far below the threshold it must fall to end, 0 to 1; no more than by half of it."""
     min_speech_ms: float = 100.0
     """Shorter speech is dropped; 0 to 60000 ms."""
     min_pause_ms: float = 200.0
@@ -57,7 +57,7 @@ class DetectorSettings:
     """Added before and after; 0 to 60000 ms. Pauses shorter than twice this are bridged."""
     max_speech_s: float = 0.0
     """Longer speech is cut at its quietest places, 1 to 3600 s; 0 leaves it whole."""
-    engine: EngineName = "statistical"
+    engine: EngineName = "network"
     """Who says how likely speech is."""
 
     def __post_init__(self) -> None:
@@ -67,8 +67,7 @@ class DetectorSettings:
             raise SettingError("max_speech_s", self.max_speech_s, "1 to 3600 s, or 0")
         if not 0.01 <= self.threshold <= 0.99:
             raise SettingError("threshold", self.threshold, "0.01 to 0.99")
-        if not 0.0 <= self.release < self.threshold:
-            raise SettingError("release", self.release, f"0 to less than {self.threshold}")
+        check_range("release", self.release, 0.0, 1.0)
         for name in ("min_speech_ms", "min_pause_ms", "pad_ms"):
             value: float = getattr(self, name)
             if not 0.0 <= value <= _MAX_DURATION_MS:
@@ -108,7 +107,7 @@ class SpeechDetector(Analyzer[list[Segment]]):
         self._max_run = round(self.settings.max_speech_s * FRAMES_PER_SECOND)
         self._hysteresis = Hysteresis(
             upper=self.settings.threshold,
-            lower=self.settings.threshold - self.settings.release,
+            lower=lower_threshold(self.settings.threshold, self.settings.release),
             min_run=_frames(self.settings.min_speech_ms),
             min_pause=max(1, _frames(self.settings.min_pause_ms), 2 * self._pad),
         )

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from audiokit.errors import SettingError
 from audiokit.ranges import check_range
-from audiokit.vad.hysteresis import decide
+from audiokit.vad.hysteresis import decide, lower_threshold
 from audiokit.vad.scorer import FRAMES_PER_SECOND
 
 __all__ = [
@@ -47,8 +47,8 @@ class EndpointSettings:
 
     threshold: float = 0.5
     """Probability at which speech begins, 0.01 to 0.99; lower finds more."""
-    release: float = 0.15
-    """How far below the threshold it must fall to end, 0 to less than the threshold."""
+    release: float = 0.03
+    """How far below the threshold it must fall to end, 0 to 1; no more than by half of it."""
     min_speech_ms: float = 100.0
     """Shorter speech is not told, 0 to 60000 ms; so late is the start told."""
     hangover_ms: float = 200.0
@@ -63,8 +63,7 @@ class EndpointSettings:
 
     def __post_init__(self) -> None:
         check_range("threshold", self.threshold, 0.01, 0.99)
-        if not 0.0 <= self.release < self.threshold:
-            raise SettingError("release", self.release, f"0 to less than {self.threshold}")
+        check_range("release", self.release, 0.0, 1.0)
         check_range("min_speech_ms", self.min_speech_ms, 0.0, _MAX_DURATION_MS, unit="ms")
         check_range("hangover_ms", self.hangover_ms, 10.0, _MAX_DURATION_MS, unit="ms")
         least, name = self.hangover_ms, "end_of_utterance_ms"
@@ -161,7 +160,7 @@ class EndpointMachine:
         self.settings = settings or EndpointSettings()
         self._look_ahead_s = look_ahead_s
         self._upper = np.float32(self.settings.threshold)
-        self._lower = np.float32(self.settings.threshold - self.settings.release)
+        self._lower = np.float32(lower_threshold(self.settings.threshold, self.settings.release))
         self._min_speech = max(1, frames_of(self.settings.min_speech_ms))
         self._hangover = max(1, frames_of(self.settings.hangover_ms))
         self._pause = max(self._hangover, frames_of(self.settings.end_of_utterance_ms))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FrameRun", "Hysteresis", "decide"]
+__all__ = ["FrameRun", "Hysteresis", "decide", "lower_threshold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,16 @@ class FrameRun:
     start: int
     end: int
     confidence: float
+
+
+def lower_threshold(upper: float, release: float) -> float:
+    """Return the probability below which speech ends.
+
+    Args:
+        upper: Probability at which it begins.
+        release: How far below that it must fall, but by no more than half of it.
+    """
+    return max(upper - release, 0.5 * upper)
 
 
 class Hysteresis:

@@ -16,12 +16,12 @@ from audiokit.vad.scorer import FRAMES_PER_SECOND, SpeechScorer
 
 __all__ = ["LOOK_AHEAD_FRAMES", "N_STACKED", "NetworkScorer"]
 
-N_STACKED = 3
+N_STACKED = 2
 """Frames that the first layer hears at once: the latest, and those before it."""
-LOOK_AHEAD_FRAMES = 6
+LOOK_AHEAD_FRAMES = 5
 """Frames that the network has heard beyond the one that it speaks of."""
 # From the start of a frame to the end of its window.
-_WINDOW_REACH_S = 0.021
+_WINDOW_REACH_S = 0.029
 _HALF, _ONE = np.float32(0.5), np.float32(1.0)
 
 
@@ -46,7 +46,7 @@ class DetectorWeights(NamedTuple):
 class NetworkScorer(SpeechScorer):
     """Say how likely somebody speaks, a hundred times a second.
 
-    One layer hears three frames at once, a gated recurrent unit remembers; what it says of a
+    One layer hears two frames at once, a gated recurrent unit remembers; what it says of a
     frame, it says `LOOK_AHEAD_FRAMES` later. Frames of digital silence are 0.
 
     Limits: singing and television are speech to it; a crowd is noise while somebody nearer

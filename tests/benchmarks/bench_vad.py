@@ -9,8 +9,8 @@ settings of `segment` make of each engine's probabilities on the clean aligned c
 padding, against stretches of words with pauses of 300 ms or more between them; each aligned
 edge is compared with the nearest one found. A word is cut when more than 20 ms of it lie
 outside all segments, padded as by default; trimmed when they lie before the first or after the
-last. RTF is CPU time of one thread over the duration of the audio, 60 s of a mix, in blocks of
-10 s, and live in blocks of 20 ms.
+last, with what `--trim` keeps around them by default. RTF is CPU time of one thread over the
+duration of the audio, 60 s of a mix, in blocks of 10 s, and live in blocks of 20 ms.
 
 An engine is a name of the table below, or `module:Class` of any other scorer that is built
 from a format. Needs recordings (AUDIOKIT_TEST_DATA), and `audiokit[bench]` for the others. Who
@@ -32,9 +32,10 @@ import vad_scores
 from cost import print_table
 
 from audiokit.errors import AudiokitError
+from audiokit.jobs.trim import TrimSettings
 from audiokit.stage import StreamFormat
 from audiokit.vad.detector import DetectorSettings
-from audiokit.vad.hysteresis import Hysteresis
+from audiokit.vad.hysteresis import Hysteresis, lower_threshold
 
 FMT = StreamFormat(vad_mixes.RATE)
 THRESHOLD = 0.5
@@ -93,7 +94,7 @@ def segments_of(probabilities, duration_s, *, pad_ms):
     per_ms = vad_mixes.FRAMES_PER_SECOND / 1000.0
     hysteresis = Hysteresis(
         upper=settings.threshold,
-        lower=settings.threshold - settings.release,
+        lower=lower_threshold(settings.threshold, settings.release),
         min_run=round(settings.min_speech_ms * per_ms),
         min_pause=max(1, round(settings.min_pause_ms * per_ms)),
     )
@@ -138,9 +139,10 @@ def on_clean(pairs):
         words = mix.clip.words
         bare = segments_of(probabilities, duration_s, pad_ms=0.0)
         padded = segments_of(probabilities, duration_s, pad_ms=pad_ms)
+        kept = segments_of(probabilities, duration_s, pad_ms=pad_ms + TrimSettings().edge_ms)
         errors.append(vad_scores.boundary_errors_s(words, bare))
         cut += vad_scores.n_cut(words, padded)
-        trimmed += vad_scores.n_trimmed(words, padded)
+        trimmed += vad_scores.n_trimmed(words, kept)
         n_words += len(words)
     all_ms = 1000.0 * np.concatenate(errors)
     return {
@@ -179,9 +181,33 @@ def measure(name, made, human, clean):
         "mixes": on_mixes(scored(made)),
         "clean": {**agreement(on_the_clean), **on_clean(on_the_clean)},
         "human": agreement(scored(human)),
+        "noise": on_noise(name),
         "rtf": rtf(name, samples, 10.0),
         "rtf_live": rtf(name, samples, 0.02),
     }
+
+
+def on_noise(name):
+    """Return the share of 30 s of each noise recording that is called speech, by recording."""
+    shares = {}
+    for path in sorted((vad_mixes.recordings() / "noise").iterdir()):
+        samples = vad_mixes.mixes.read(path)[: 30 * vad_mixes.RATE]
+        duration_s = len(samples) / vad_mixes.RATE
+        found = segments_of(score(name, samples)[0], duration_s, pad_ms=0.0)
+        shares[path.stem] = sum(end - start for start, end in found) / duration_s
+    return shares
+
+
+def alone(figures):
+    """Print how much of noise alone is called speech, where any engine says so of 5 %."""
+    shares = {name: found["noise"] for name, found in figures.items()}
+    recorded = list(next(iter(shares.values())))
+    rows = [("mean of all", *(f"{np.mean(list(of.values())):.3f}" for of in shares.values()))]
+    for recording in recorded:
+        values = [of[recording] for of in shares.values()]
+        if max(values) >= 0.05:
+            rows.append((recording, *(f"{value:.2f}" for value in values)))
+    print_table(f"share called speech, {len(recorded)} noises alone", ("", *figures), rows)
 
 
 def overview(figures, n_mixes):
@@ -262,6 +288,7 @@ def main():
         options.json.write_text(json.dumps(figures, indent=1))
     overview(figures, len(made))
     edges(figures)
+    alone(figures)
     for key in ("auc", "f1"):
         breakdown(figures, key)
 

@@ -3,7 +3,7 @@
 Labels come from word alignments: a frame of 10 ms is speech when its middle lies in a word.
 So the pauses between words count as pauses, however short, unless asked otherwise. Ratios are
 those of the mean power of the speech in its speech frames to the mean power of the noise over
-the mix, both above 100 Hz: these recordings hold rumble of up to 20 dB more than the voice,
+the mix, both above 100 Hz: these recordings hold rumble of up to 17 dB more than the voice,
 which would count as speech. Other recordings were labelled by hand, coarsely; they are taken as
 they are.
 

@@ -95,19 +95,20 @@ def test_raw_samples_on_stdin_need_their_format(take, audiokit):
     assert (len(out), rate) == (len(audio), 16000)
 
 
-def test_segment_reports_without_writing(take, audiokit, tmp_path):
+def test_segment_reports_without_writing(samples, audiokit, tmp_path):
     before = sorted(tmp_path.iterdir())
-    done = audiokit("segment", take, "--json")
+    done = audiokit("segment", samples / "clean_en.wav", "--json")
     row = rows_of(done)[0]
     assert row["n_segments"] == len(row["segments"]) > 0
     assert sorted(path for path in tmp_path.iterdir() if path.name != "config") == before
 
 
 @pytest.mark.parametrize("kind", ["json", "csv", "rttm", "textgrid", "txt", "srt"])
-def test_segment_writes_every_label_format(take, audiokit, tmp_path, kind):
-    done = audiokit("segment", take, "-o", tmp_path / "labels", "--format", kind)
+def test_segment_writes_every_label_format(samples, audiokit, tmp_path, kind):
+    source = samples / "clean_en.wav"
+    done = audiokit("segment", source, "-o", tmp_path / "labels", "--format", kind)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "labels" / f"take.{kind}").stat().st_size > 20
+    assert (tmp_path / "labels" / f"clean_en.{kind}").stat().st_size > 20
 
 
 def test_features_are_named_and_timed(take, audiokit, tmp_path):

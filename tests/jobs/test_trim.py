@@ -48,7 +48,7 @@ def trimmed(tmp_path, block, times_s, cuts=(), **chosen):
 
 def test_only_the_ends_go_and_the_rest_is_as_it_was(tmp_path):
     block = noise(10)
-    kept, time_map, facts = trimmed(tmp_path, block, [(2.0, 3.0), (7.0, 8.0)])
+    kept, time_map, facts = trimmed(tmp_path, block, [(2.0, 3.0), (7.0, 8.0)], edge_ms=100.0)
     assert time_map.kept == [(1.9, 8.1)]
     assert facts == {"trim_kept_s": 6.2}
     # Fades take 40 samples at each end.

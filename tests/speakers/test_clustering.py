@@ -67,6 +67,46 @@ def test_a_long_recording_is_told_apart_like_a_short_one():
     assert max((labels == truth).mean(), (labels != truth).mean()) > 0.99
 
 
+def talk(order, *, apart, manners=0.0):
+    """Return windows of voices, each on an axis of its own; manners change in mid-turn."""
+    n_values, n_turn = len(voice_model().spread), 20
+    truth = np.repeat(order, n_turn)
+    made = np.random.default_rng(0).standard_normal((len(truth), n_values))
+    made[np.arange(len(truth)), truth] += apart
+    made[:, 3] += manners * np.where(np.arange(len(truth)) % n_turn < n_turn // 2, 1.0, -1.0)
+    return made - made.mean(axis=0)
+
+
+def test_a_voice_that_comes_back_is_somebody_and_one_that_does_not_may_have_changed():
+    told = find_speakers(talk([0, 1, 0, 1], apart=5.4), speakers=0, max_speakers=6)
+    assert told.shares.shape[1] == 2
+    assert told.doubt == ""
+    changed = find_speakers(talk([0, 0, 1, 1], apart=5.4), speakers=0, max_speakers=6)
+    assert changed.shares.shape[1] == 1
+    assert "nobody speaks twice" in changed.doubt
+
+
+def test_two_who_speak_once_each_are_told_apart_where_they_differ_much():
+    told = find_speakers(talk([0, 0, 1, 1], apart=12.0), speakers=0, max_speakers=6)
+    assert told.shares.shape[1] == 2
+    assert told.doubt == ""
+
+
+def test_many_who_speak_once_each_are_more_than_one_voice_that_changed():
+    told = find_speakers(talk([0, 1, 2, 3], apart=5.7), speakers=0, max_speakers=6)
+    assert told.shares.shape[1] > 1
+
+
+def test_two_manners_of_two_voices_are_not_four_voices():
+    told = find_speakers(talk([0, 1, 0, 1], apart=7.0, manners=2.5), speakers=0, max_speakers=6)
+    assert told.shares.shape[1] == 2
+
+
+def test_a_number_that_is_named_is_kept_where_nobody_speaks_twice():
+    told = find_speakers(talk([0, 0, 1, 1], apart=5.4), speakers=2, max_speakers=6)
+    assert told.shares.shape[1] == 2
+
+
 @pytest.mark.parametrize("rate", [8000, 16000, 44100])
 def test_the_pitch_of_a_buzz_is_measured(rate):
     fmt = StreamFormat(rate)

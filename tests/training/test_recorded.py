@@ -56,7 +56,7 @@ def test_speeds_stay_within_what_is_said():
 def test_a_new_high_band_keeps_the_envelope_and_what_lies_below(rng):
     noise = rng.standard_normal(2 * SAMPLE_RATE).astype(np.float32)
     noise[: SAMPLE_RATE // 2] *= 0.01
-    made = with_new_high_band(rng, noise)
+    made = with_new_high_band(rng, noise, from_hz=(1000.0, 5000.0))
     assert len(made) == len(noise)
     assert band_db(made - noise, 0.0, 900.0) < band_db(noise, 0.0, 900.0) - 60
     for part in (slice(0, SAMPLE_RATE // 3), slice(SAMPLE_RATE, 2 * SAMPLE_RATE)):
@@ -64,6 +64,17 @@ def test_a_new_high_band_keeps_the_envelope_and_what_lies_below(rng):
         # Frames that overlap no longer agree: half the power.
         assert after == pytest.approx(before - 3.0, abs=1.0)
     assert band_db(made - noise, 5200.0, 7800.0) > band_db(noise, 5200.0, 7800.0)
+
+
+def test_a_voice_without_its_harmonics_is_hoarse(rng):
+    time_s = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
+    voice = sum(np.sin(2 * np.pi * 150 * k * time_s) / k for k in range(1, 20)).astype(np.float32)
+    hoarse = with_new_high_band(rng, voice, from_hz=(50.0, 60.0))
+    spectra = [np.abs(np.fft.rfft(sound[:SAMPLE_RATE])) for sound in (voice, hoarse)]
+    on, between = (np.array([150, 300, 450]) + shift for shift in (0, 75))
+    ratios = [spectrum[on].sum() / spectrum[between].sum() for spectrum in spectra]
+    assert ratios[0] > 100 * ratios[1]
+    assert band_db(hoarse, 100.0, 3000.0) == pytest.approx(band_db(voice, 100.0, 3000.0), abs=6.0)
 
 
 def test_nothing_is_left_above_the_limit(rng):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audiokit.training.corpus import Corpus
-from audiokit.training.scenes import FRAME_SAMPLES, make_scene, speech_frames
+from audiokit.training.scenes import FRAME_SAMPLES, make_scene, make_talk, speech_frames
 
 RATE = 16000
 
@@ -60,6 +60,18 @@ def test_a_scene_is_its_seed(corpus):
     assert first.is_speech.shape == (400,)
     other = make_scene(np.random.default_rng(6), corpus, 4.0)
     assert not np.array_equal(first.heard, other.heard)
+
+
+def test_some_talk_lies_under_rumble_and_none_of_it_is_called_speech(corpus):
+    above_db = []
+    for seed in range(40):
+        talk, is_speech, _ = make_talk(np.random.default_rng(seed), corpus, 6.0)
+        power = np.square(np.abs(np.fft.rfft(talk)))
+        n_low = round(60.0 * len(talk) / RATE)
+        above_db.append(10.0 * np.log10(power[:n_low].sum() / power[n_low:].sum() + 1e-9))
+        assert is_speech.mean() < 0.98
+    # A quarter of them, from -15 to 25 dB; knocks are short.
+    assert 3 <= np.count_nonzero(np.array(above_db) > 3.0) <= 20
 
 
 def test_scenes_hold_speech_and_pauses_at_all_levels(corpus):

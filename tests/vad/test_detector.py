@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from importlib import util
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,18 +15,26 @@ from audiokit.testing import analyze, split_at
 from audiokit.vad.detector import DetectorSettings, SpeechDetector
 from audiokit.vad.segments import total_s
 
+
+def load(name, path):
+    spec = util.spec_from_file_location(name, path)
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+voices = load("voices", Path(__file__).parents[1] / "speakers" / "voices.py")
 MONO = StreamFormat(16000)
 BURSTS_S = [(0.0, 0.8), (1.5, 2.3), (3.2, 3.9), (5.0, 5.6), (6.5, 8.0)]
 
 
-def voice(fmt, *, gain=1.0, noise=0.003):
-    """A buzz at 140 Hz, harmonics falling by 6 dB an octave, in `BURSTS_S` of 8 s."""
+def voice(fmt, *, gain=1.0, noise=0.003, kind=voices.MIDDLE):
+    """A voice by formula in `BURSTS_S` of 8 s, over noise."""
     time_s = np.arange(8 * fmt.sample_rate) / fmt.sample_rate
     is_on = np.any([(time_s >= a) & (time_s < b) for a, b in BURSTS_S], axis=0)
-    buzz = sum(np.sin(2 * np.pi * 140 * k * time_s) / k for k in range(1, 25))
+    spoken = voices.voice(kind, 8.0, rate=fmt.sample_rate) * is_on
     hiss = np.random.default_rng(3).standard_normal((len(time_s), fmt.channels))
-    mixed = (0.1 * buzz * is_on)[:, np.newaxis] + noise * hiss
-    return np.ascontiguousarray(gain * mixed, dtype=np.float32)
+    return np.ascontiguousarray(gain * (spoken[:, np.newaxis] + noise * hiss), dtype=np.float32)
 
 
 def times(segments):
@@ -35,11 +45,14 @@ def found(block, fmt=MONO, **settings):
     return analyze(SpeechDetector(fmt, DetectorSettings(**settings)), [block])
 
 
+@pytest.mark.parametrize("kind", [voices.LOW, voices.MIDDLE, voices.HIGH])
 @pytest.mark.parametrize("sample_rate", [8000, 11025, 16000, 44100, 48000])
-def test_bursts_are_found_within_30_ms_from_the_first_sample_on(sample_rate):
+def test_a_voice_is_found_from_the_first_sample_on(sample_rate, kind):
     fmt = StreamFormat(sample_rate)
-    segments = found(voice(fmt), fmt, pad_ms=0.0)
-    np.testing.assert_allclose(times(segments), BURSTS_S, atol=0.0301)
+    segments = found(voice(fmt, kind=kind), fmt, pad_ms=0.0)
+    errors_s = np.abs(np.subtract(times(segments), BURSTS_S))
+    assert np.median(errors_s) <= 0.03
+    assert errors_s.max() <= 0.08
 
 
 @pytest.mark.parametrize("gain", [0.001, 8.0])
@@ -64,7 +77,7 @@ def test_times_lie_on_the_frame_grid_and_within_the_recording():
         assert segment.end_s == round(segment.end_s, 2)
 
 
-@pytest.mark.parametrize("engine", ["statistical", "network", "energy"])
+@pytest.mark.parametrize("engine", ["network", "energy"])
 @pytest.mark.parametrize("amplitude", [0.0, 1e-4, 0.05, 0.3])
 def test_silence_and_steady_noise_hold_no_speech(amplitude, engine):
     noise = np.random.default_rng(1).standard_normal((16000 * 20, 1)) * amplitude
@@ -91,22 +104,32 @@ def test_padding_widens_and_never_overlaps():
     assert total_s(segments) > total_s(found(voice(MONO), pad_ms=0.0)) + 1.0
 
 
+def test_a_threshold_below_the_release_finds_more_and_still_ends():
+    segments = found(voice(MONO), threshold=0.02)
+    assert total_s(segments) >= total_s(found(voice(MONO)))
+    assert total_s(segments) < 8.0
+
+
 def test_short_speech_is_dropped():
     assert [round(s.duration_s, 1) for s in found(voice(MONO), min_speech_ms=1000.0)] == [1.6]
 
 
-def test_rows_are_the_same_for_every_cutting():
+@pytest.mark.parametrize("engine", ["energy", "network"])
+def test_rows_are_the_same_for_every_cutting(engine):
     block = voice(MONO, noise=0.05)
-    whole = found(block)
+    settings = DetectorSettings(engine=engine)
+    whole = analyze(SpeechDetector(MONO, settings), [block])
+    assert whole
     for cuts in ([1], range(0, len(block), 320), range(77, len(block), 4999), [50_000, 50_000]):
-        assert analyze(SpeechDetector(MONO), split_at(block, cuts)) == whole
+        assert analyze(SpeechDetector(MONO, settings), split_at(block, cuts)) == whole
 
 
-def test_probabilities_are_the_same_bits_for_every_cutting():
+@pytest.mark.parametrize("engine", ["energy", "network"])
+def test_probabilities_are_the_same_bits_for_every_cutting(engine):
     block = voice(MONO, noise=0.05)
 
     def probabilities(blocks):
-        detector = SpeechDetector(MONO)
+        detector = SpeechDetector(MONO, DetectorSettings(engine=engine))
         parts = [detector.process_frames(piece) for piece in blocks]
         return np.concatenate([*parts, detector.flush_frames()])
 
@@ -127,7 +150,7 @@ def test_a_segment_comes_out_as_soon_as_it_is_final():
     assert len(detector.process(voice(MONO)[:n_heard])) == 1
 
 
-@pytest.mark.parametrize("engine", ["statistical", "network", "energy"])
+@pytest.mark.parametrize("engine", ["network", "energy"])
 def test_memory_does_not_grow_with_the_stream(engine):
     detector = SpeechDetector(MONO, DetectorSettings(engine=engine, max_speech_s=5.0))
     sizes = []
@@ -142,7 +165,7 @@ def test_memory_does_not_grow_with_the_stream(engine):
     [
         ("threshold", 0.0),
         ("threshold", 1.0),
-        ("release", 0.5),
+        ("release", 1.5),
         ("release", -0.1),
         ("min_pause_ms", -1.0),
         ("pad_ms", float("nan")),
@@ -163,18 +186,18 @@ def test_six_digits_in_noise_are_six_segments(recordings):
 
     path = recordings / "vad" / "auditok_1to6arabic_noise.flac"
     block, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    segments = found(block, StreamFormat(sample_rate), min_pause_ms=340.0, min_speech_ms=250.0)
+    fmt = StreamFormat(sample_rate)
+    segments = found(block, fmt, min_pause_ms=340.0, min_speech_ms=250.0)
     # Where each digit is loudest, read off the 100 ms levels.
     for segment, loudest_s in zip(segments, [0.8, 4.0, 9.1, 11.8, 15.3, 16.3], strict=True):
         assert segment.start_s < loudest_s < segment.end_s
 
 
-@pytest.mark.parametrize("engine", ["statistical", "network"])
-def test_read_speech_is_mostly_speech(recordings, engine):
+def test_read_speech_is_mostly_speech(recordings):
     import soundfile
 
     for path in sorted((recordings / "speech").glob("libri_*.flac")):
         block, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
-        segments = found(block, StreamFormat(sample_rate), engine=engine)
+        segments = found(block, StreamFormat(sample_rate))
         ratio = total_s(segments) / (len(block) / sample_rate)
         assert 0.5 < ratio < 0.98, path.name

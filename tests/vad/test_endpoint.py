@@ -51,7 +51,7 @@ def of(kind, events):
 def offline(probabilities, chosen):
     hysteresis = Hysteresis(
         upper=chosen.threshold,
-        lower=chosen.threshold - chosen.release,
+        lower=max(chosen.threshold - chosen.release, chosen.threshold / 2),
         min_run=round(chosen.min_speech_ms / 10),
         min_pause=round(chosen.hangover_ms / 10),
     )
@@ -170,10 +170,10 @@ def test_no_utterance_is_longer_than_allowed_and_no_speech_is_lost(runs):
     for start, end in utterances:
         assert not is_covered[start:end].any()
         is_covered[start:end] = True
-    is_above = False
+    lower, is_above = np.float32(chosen.threshold - chosen.release), False
     for start, end in offline(probabilities, chosen):
         for frame in range(start, end):
-            is_above = probabilities[frame] >= 0.5 or (is_above and probabilities[frame] >= 0.35)
+            is_above = probabilities[frame] >= (lower if is_above else chosen.threshold)
             assert is_covered[frame] or not is_above
         is_above = False
 
@@ -189,7 +189,7 @@ def test_endless_speech_is_cut_and_goes_on():
     "values",
     [
         {"threshold": 0.0},
-        {"release": 0.5},
+        {"release": 1.5},
         {"min_speech_ms": -1.0},
         {"hangover_ms": 0.0},
         {"end_of_utterance_ms": 199.0},

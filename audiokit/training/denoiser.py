@@ -7,7 +7,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,7 @@ from audiokit.ranges import check_range
 from audiokit.training.corpus import load_corpus
 from audiokit.training.examples import ExamplePool, PoolPlan, make_pool
 from audiokit.training.mask_model import MaskModel
-from audiokit.training.runs import add_setting_flags, rate_share, save_run
-from audiokit.training.shipping import weights_digest
+from audiokit.training.runs import add_setting_flags, rate_share, run_record, save_run
 
 __all__ = ["TrainSettings", "main", "mask_loss", "train_denoiser"]
 
@@ -195,14 +194,7 @@ def train_denoiser(
     held_back = _tensors(judge, np.arange(_N_HELD_BACK))
     losses = _descend(model, pool, held_back, settings)
     weights = model.shipped()
-    record = {
-        "settings": asdict(settings),
-        "corpus": corpus.digest,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "held_back_losses": losses,
-        "weights_sha256": weights_digest(weights),
-    }
+    record = run_record(settings, corpus, weights, held_back_losses=losses)
     return {"weights": weights, "record": [*before, record]}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,9 +20,8 @@ from audiokit.stage import StreamFormat
 from audiokit.training.corpus import SAMPLE_RATE, Corpus, load_corpus
 from audiokit.training.detector_model import DetectorModel
 from audiokit.training.parts import Parts, make_parts, mix_parts
-from audiokit.training.runs import add_setting_flags, rate_share, save_run
+from audiokit.training.runs import add_setting_flags, rate_share, run_record, save_run
 from audiokit.training.scenes import make_scene
-from audiokit.training.shipping import weights_digest
 from audiokit.vad.bands import N_BANDS, N_TELEPHONE_BANDS
 from audiokit.vad.inputs import SpeechInputs
 from audiokit.vad.network import LOOK_AHEAD_FRAMES
@@ -119,14 +118,7 @@ def train_detector(
     model = DetectorModel(settings.width, settings.memory_width)
     judged = _descend(model, pool, parts, judge, settings=settings)
     weights = model.shipped()
-    record = {
-        "settings": asdict(settings),
-        "corpus": corpus.digest,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "held_back_losses": judged,
-        "weights_sha256": weights_digest(weights),
-    }
+    record = run_record(settings, corpus, weights, held_back_losses=judged)
     return {"weights": weights, "record": record}
 
 

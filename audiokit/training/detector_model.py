@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from audiokit.training.shipping import read_shipped, ship_weights
+from audiokit.training.shipping import ShippedModel
 from audiokit.vad.inputs import N_INPUTS
 from audiokit.vad.network import N_STACKED
 
@@ -30,13 +26,16 @@ _VECTORS = {
 }
 
 
-class DetectorModel(nn.Module):
+class DetectorModel(ShippedModel):
     """From what is heard to the logit of speech.
 
     Args:
         width: Values of the first layer.
         memory_width: Values that the recurrent unit carries.
     """
+
+    matrices = _MATRICES
+    vectors = _VECTORS
 
     def __init__(self, width: int, memory_width: int) -> None:
         super().__init__()
@@ -57,17 +56,3 @@ class DetectorModel(nn.Module):
         hidden = torch.relu(self.entry(stacked))
         logits: Tensor = self.out(self.memory(hidden)[0])[..., 0]
         return logits
-
-    def begin_with(self, shipped: Mapping[str, NDArray[np.generic]]) -> None:
-        """Take over weights as the package ships them.
-
-        Args:
-            shipped: As `shipped` gives them, of a network of the same shape.
-        """
-        values = read_shipped(shipped, matrices=_MATRICES, vectors=_VECTORS)
-        self.load_state_dict({name: torch.from_numpy(value) for name, value in values.items()})
-
-    def shipped(self) -> dict[str, NDArray[np.generic]]:
-        """Return the weights as the package ships them (see `ship_weights`)."""
-        values = {name: value.detach().numpy() for name, value in self.state_dict().items()}
-        return ship_weights(values, matrices=_MATRICES, vectors=_VECTORS)

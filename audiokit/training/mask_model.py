@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from audiokit.denoise.bands import N_GROUPS, N_POINTS, neighbourhoods
 from audiokit.denoise.point_levels import N_FEATURES
-from audiokit.training.shipping import read_shipped, ship_weights
+from audiokit.training.shipping import ShippedModel
 
 __all__ = ["MaskModel"]
 
@@ -40,13 +36,16 @@ _VECTORS = {
 }
 
 
-class MaskModel(nn.Module):
+class MaskModel(ShippedModel):
     """From what is heard to the logit of the mask at each point.
 
     Args:
         width: Values that the layer which hears the whole spectrum carries.
         near_width: Values that each group of points carries.
     """
+
+    matrices = _MATRICES
+    vectors = _VECTORS
 
     def __init__(self, width: int, near_width: int) -> None:
         super().__init__()
@@ -81,17 +80,3 @@ class MaskModel(nn.Module):
         loudness, contrast = features[..., :N_POINTS], features[..., N_POINTS:]
         logits: Tensor = offset + slope * contrast + self.loudness_slope * loudness
         return logits
-
-    def begin_with(self, shipped: Mapping[str, NDArray[np.generic]]) -> None:
-        """Take over weights as the package ships them.
-
-        Args:
-            shipped: As `shipped` gives them, of a network of the same shape.
-        """
-        values = read_shipped(shipped, matrices=_MATRICES, vectors=_VECTORS)
-        self.load_state_dict({name: torch.from_numpy(value) for name, value in values.items()})
-
-    def shipped(self) -> dict[str, NDArray[np.generic]]:
-        """Return the weights as the package ships them (see `ship_weights`)."""
-        values = {name: value.detach().numpy() for name, value in self.state_dict().items()}
-        return ship_weights(values, matrices=_MATRICES, vectors=_VECTORS)

@@ -6,13 +6,18 @@ import argparse
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
-__all__ = ["add_setting_flags", "rate_share", "save_run"]
+from audiokit.training.corpus import Corpus
+from audiokit.training.shipping import weights_digest
+
+__all__ = ["add_setting_flags", "rate_share", "run_record", "save_run"]
 
 
 def add_setting_flags(parser: argparse.ArgumentParser, settings: type[Any]) -> None:
@@ -30,6 +35,27 @@ def rate_share(step: int, n_steps: int) -> float:
         n_steps: Of the run.
     """
     return min(1.0, (step + 1) / 100) * (0.5 * (1.0 + math.cos(math.pi * step / n_steps)) + 0.01)
+
+
+def run_record(
+    settings: Any, corpus: Corpus, weights: Mapping[str, NDArray[Any]], **reached: Any
+) -> dict[str, Any]:
+    """Return what a run was and what it reached: enough to repeat it, and to know it again.
+
+    Args:
+        settings: The run's, a dataclass.
+        corpus: What it learnt from.
+        weights: What it gave, by name, as the package ships them.
+        **reached: Further figures of its own, by name.
+    """
+    return {
+        "settings": asdict(settings),
+        "corpus": corpus.digest,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        **reached,
+        "weights_sha256": weights_digest(weights),
+    }
 
 
 def save_run(out: Path, run: Mapping[str, Any]) -> None:

@@ -4,12 +4,39 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
-__all__ = ["read_shipped", "ship_weights", "weights_digest"]
+__all__ = ["ShippedModel", "read_shipped", "ship_weights", "weights_digest"]
+
+
+class ShippedModel(nn.Module):
+    """A network whose weights the package ships.
+
+    A network says of which matrices and vectors it is made: from the shipped name of each to
+    torch's.
+    """
+
+    matrices: ClassVar[Mapping[str, str]]
+    vectors: ClassVar[Mapping[str, str]]
+
+    def begin_with(self, shipped: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take over weights as the package ships them.
+
+        Args:
+            shipped: As `shipped` gives them, of a network of the same shape.
+        """
+        values = read_shipped(shipped, matrices=self.matrices, vectors=self.vectors)
+        self.load_state_dict({name: torch.from_numpy(value) for name, value in values.items()})
+
+    def shipped(self) -> dict[str, NDArray[np.generic]]:
+        """Return the weights as the package ships them (see `ship_weights`)."""
+        values = {name: value.detach().numpy() for name, value in self.state_dict().items()}
+        return ship_weights(values, matrices=self.matrices, vectors=self.vectors)
 
 
 def ship_weights(

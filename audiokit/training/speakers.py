@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,8 @@ from audiokit.stage import StreamFormat
 from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples, load_corpus
 from audiokit.training.noises import any_noise, rms
 from audiokit.training.recorded import as_recorded
-from audiokit.training.runs import add_setting_flags, save_run
+from audiokit.training.runs import add_setting_flags, run_record, save_run
 from audiokit.training.scenes import speech_frames
-from audiokit.training.shipping import weights_digest
 
 __all__ = ["SpeakerTrainSettings", "discriminants", "main", "train_speakers"]
 
@@ -95,15 +94,13 @@ def train_speakers(data: Path, settings: SpeakerTrainSettings) -> dict[str, Any]
     overlap, area = _learn_overlap(heard, judge, settings)
     log.info("training.overlap_heard area=%.3f", area)
     weights |= overlap
-    record = {
-        "settings": asdict(settings),
-        "corpus": corpus.digest,
-        "spread": [round(float(value), 2) for value in spread],
-        "held_back_overlap_auc": round(area, 3),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "weights_sha256": weights_digest(weights),
-    }
+    record = run_record(
+        settings,
+        corpus,
+        weights,
+        spread=[round(float(value), 2) for value in spread],
+        held_back_overlap_auc=round(area, 3),
+    )
     return {"weights": weights, "record": record}
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO
 
 import numpy as np
@@ -13,11 +12,12 @@ from numpy.typing import NDArray
 
 from audiokit.errors import BlockError
 from audiokit.files.atomic import replacing
+from audiokit.files.staged import StagedOutput
 
 __all__ = ["GrowingFile"]
 
 
-class GrowingFile(ABC):
+class GrowingFile(StagedOutput):
     """A head of fixed length, then float32 rows, little-endian.
 
     A context manager: on a clean exit the head is written again with the number of rows, and
@@ -29,10 +29,10 @@ class GrowingFile(ABC):
     """
 
     def __init__(self, target: Path, n_columns: int) -> None:
+        super().__init__()
         self.n_columns = n_columns
         self._target = target
         self._n_rows = 0
-        self._open = ExitStack()
 
     def append(self, rows: NDArray[np.float32]) -> None:
         """Add rows, float32, ``(rows, columns)``.
@@ -51,23 +51,11 @@ class GrowingFile(ABC):
     def write_head(self, file: BinaryIO, n_rows: int) -> None:
         """Write the head, of the same length for any number of rows."""
 
-    def __enter__(self) -> GrowingFile:  # noqa: PYI034  Self is newer than Python 3.10
-        temporary = self._open.enter_context(replacing(self._target))
-        self._file = self._open.enter_context(temporary.open("w+b"))
-        # The stack runs it first, and takes the file away should it fail.
-        self._open.push(self._complete)
+    def begin(self, stack: ExitStack) -> None:
+        temporary = stack.enter_context(replacing(self._target))
+        self._file = stack.enter_context(temporary.open("w+b"))
         self.write_head(self._file, 0)
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._open.__exit__(kind, error, trace)
-
-    def _complete(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._file.seek(0)
-            self.write_head(self._file, self._n_rows)
+    def complete(self) -> None:
+        self._file.seek(0)
+        self.write_head(self._file, self._n_rows)

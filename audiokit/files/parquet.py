@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, final
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from audiokit.errors import BlockError, SettingError
 from audiokit.files.atomic import replacing
 from audiokit.files.row_groups import RowGroups
+from audiokit.files.staged import StagedOutput
 from audiokit.stage import Block
 
 __all__ = ["KINDS", "ParquetTable", "parquet_from_json_lines", "parquet_writer"]
@@ -60,7 +60,7 @@ def parquet_from_json_lines(source: Path, target: Path, schema: Mapping[str, str
 
 
 @final
-class ParquetTable:
+class ParquetTable(StagedOutput):
     """Write feature frames to a Parquet file: their time, then one float32 column each.
 
     A context manager: on a clean exit the file takes its place; after an error nothing
@@ -88,13 +88,13 @@ class ParquetTable:
     ) -> None:
         if len(set(columns)) != len(columns):
             raise SettingError("columns", list(columns), "names that differ")
+        super().__init__()
         self._target = target
         self._columns = tuple(columns)
         self._facts = dict(facts or {})
         self._hop_s, self._first_s = hop_s, first_s
         self._n_written = 0
         self._groups = RowGroups(_FRAMES_PER_GROUP)
-        self._open = ExitStack()
 
     def append(self, frames: Block) -> None:
         """Add frames, float32, ``(frames, columns)``.
@@ -109,27 +109,16 @@ class ParquetTable:
         for group in self._groups.push(frames.astype(np.float32, copy=False)):
             self._write(group)
 
-    def __enter__(self) -> ParquetTable:
+    def begin(self, stack: ExitStack) -> None:
         import pyarrow as pa
 
         features = [(name, pa.float32()) for name in self._columns]
         self._schema = pa.schema([("time_s", pa.float64()), *features], self._facts or None)
-        temporary = self._open.enter_context(replacing(self._target))
-        self._writer = self._open.enter_context(parquet_writer(temporary, self._schema))
-        # The stack runs it first, and takes the file away should it fail.
-        self._open.push(self._write_rest)
-        return self
+        temporary = stack.enter_context(replacing(self._target))
+        self._writer = stack.enter_context(parquet_writer(temporary, self._schema))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._open.__exit__(kind, error, trace)
-
-    def _write_rest(self, kind: type[BaseException] | None, *_: object) -> None:
-        rest = self._groups.rest() if kind is None else None
+    def complete(self) -> None:
+        rest = self._groups.rest()
         if rest is not None:
             self._write(rest)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any, final
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from audiokit.files.atomic import replacing
 from audiokit.files.parquet import parquet_writer
+from audiokit.files.staged import StagedOutput
 
 __all__ = ["SpanTable", "join_tables"]
 
@@ -20,7 +20,7 @@ _ROWS_PER_GROUP = 1024
 
 
 @final
-class SpanTable:
+class SpanTable(StagedOutput):
     """Write a Parquet file: ``source, label, start_s, end_s``, then one float32 column each.
 
     A context manager: on a clean exit the file takes its place; after an error nothing is
@@ -36,11 +36,11 @@ class SpanTable:
     def __init__(
         self, target: Path, columns: Sequence[str], *, source: str, facts: Mapping[str, str]
     ) -> None:
+        super().__init__()
         self._target, self._columns = target, tuple(columns)
         # A name need not be text; what is not is written as an escape.
         self._source = source.encode("utf-8", "backslashreplace").decode()
         self._facts = dict(facts)
-        self._open = ExitStack()
         self._held: list[tuple[str, float, float, NDArray[np.float32]]] = []
 
     def append(self, spans: Iterable[tuple[str, float, float]], rows: NDArray[np.float32]) -> None:
@@ -59,29 +59,18 @@ class SpanTable:
             if len(self._held) == _ROWS_PER_GROUP:
                 self._write_held()
 
-    def __enter__(self) -> SpanTable:
+    def begin(self, stack: ExitStack) -> None:
         import pyarrow as pa
 
         head = [("source", pa.string()), ("label", pa.string())]
         times = [("start_s", pa.float64()), ("end_s", pa.float64())]
         features = [(name, pa.float32()) for name in self._columns]
         self._schema = pa.schema([*head, *times, *features], self._facts)
-        temporary = self._open.enter_context(replacing(self._target))
-        self._writer = self._open.enter_context(parquet_writer(temporary, self._schema))
-        # The stack runs it first, and takes the file away should it fail.
-        self._open.push(self._complete)
-        return self
+        temporary = stack.enter_context(replacing(self._target))
+        self._writer = stack.enter_context(parquet_writer(temporary, self._schema))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._open.__exit__(kind, error, trace)
-
-    def _complete(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None and self._held:
+    def complete(self) -> None:
+        if self._held:
             self._write_held()
 
     def _write_held(self) -> None:

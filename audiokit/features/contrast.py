@@ -27,8 +27,8 @@ class ContrastFamily(Family):
     bin at least. The numbers of ``librosa.feature.spectral_contrast``, so a dB here is
     one of 10 log10 of the *magnitude*; its limits, peaks at 80 dB below the loudest peak
     of the *whole* file and valleys at 80 dB below the loudest valley, are left out. Six
-    octaves need more than 12.8 kHz; below that rate there
-    are as many as begin under half of it.
+    octaves need more than 12.8 kHz; below that rate there are as many as begin under
+    half of it.
 
     Args:
         plan: Where the bins lie.

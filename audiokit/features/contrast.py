@@ -25,9 +25,10 @@ class ContrastFamily(Family):
     Bands are 0 to 200 Hz, octaves from there, and what is left at the top. Peak and
     valley are the means of the largest and smallest 2 % of the band's magnitudes, one
     bin at least. The numbers of ``librosa.feature.spectral_contrast``, so a dB here is
-    one of 10 log10 of the *magnitude*; its limit of 80 dB below the loudest of the
-    *whole* file is left out. Six octaves need more than 12.8 kHz; below that rate there
-    are as many as begin under half of it.
+    one of 10 log10 of the *magnitude*; its limits, peaks at 80 dB below the loudest peak
+    of the *whole* file and valleys at 80 dB below the loudest valley, are left out. Six
+    octaves need more than 12.8 kHz; below that rate there are as many as begin under
+    half of it.
 
     Args:
         plan: Where the bins lie.

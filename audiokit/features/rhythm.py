@@ -17,7 +17,11 @@ _WINDOW_S = 8.0
 # Faster than the one is no tempo; near the other it is likely, within an octave.
 _FASTEST_BPM = 320.0
 _LIKELY_BPM = 120.0
-_ROWS_AT_ONCE = 64
+# Slower, only a frame where nothing stands out has its tempo.
+_SLOW_BPM = 30.0
+# librosa compares logarithms of one and a million times the autocorrelation.
+_SCALE = 1e6
+_ROWS_AT_ONCE = 32
 
 
 class RhythmFamily(Family):
@@ -46,12 +50,8 @@ class RhythmFamily(Family):
         self._width = width = max(4, int(_WINDOW_S * grid.sample_rate) // grid.hop_samples)
         self._n_before = width // 2
         self.late_frames = width - 1 - self._n_before
-        self._n_fft = next_smooth(2 * width)
-        self._window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(width) / width)
-        self._bpm = np.concatenate([[np.inf], 60.0 * frames_per_s / np.arange(1, width)])
-        self._shortest = int(np.argmax(self._bpm < _FASTEST_BPM))
-        likely = self._bpm[self._shortest :] / _LIKELY_BPM
-        self._log_prior = -0.5 * np.square(np.log2(likely))
+        bpm = np.concatenate([[np.inf], 60.0 * frames_per_s / np.arange(1, width)])
+        self._search = _LagSearch(bpm, min(width, 1 + int(np.count_nonzero(bpm > _SLOW_BPM))))
         self._onsets = OnsetStrength(plan)
         # The first onset is 0, so the ramp that librosa lays before it is one of zeros.
         self._held = np.zeros(self._n_before, np.float32)
@@ -74,20 +74,67 @@ class RhythmFamily(Family):
             windows = np.lib.stride_tricks.sliding_window_view(held, self._width)
             for start in range(0, n_rows, _ROWS_AT_ONCE):
                 stop = start + _ROWS_AT_ONCE
-                rows[start:stop] = self._pulses(windows[start:stop])
+                rows[start:stop] = self._search.pulses(windows[start:stop])
         return rows
 
-    def _pulses(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
+
+class _LagSearch:
+    """Look for the lag that stands out: among the first, and where that leaves doubt, in all.
+
+    The slower a tempo the less likely, so a peak that is high enough among the first lags
+    cannot be beaten by what lies beyond; and a transform that need not tell lags beyond
+    apart is a third shorter.
+
+    Args:
+        bpm: Tempo of each lag, falling.
+        n_lags: How many are looked at first.
+    """
+
+    def __init__(self, bpm: NDArray[np.float64], n_lags: int) -> None:
+        width = len(bpm)
+        self._window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(width) / width)
+        self._shortest = int(np.argmax(bpm < _FASTEST_BPM))
+        self._bpm = bpm[self._shortest : n_lags]
+        prior = np.exp(-0.5 * np.square(np.log2(bpm[self._shortest :] / _LIKELY_BPM)))
+        self._prior = prior[: len(self._bpm)]
+        # No autocorrelation is above 1.
+        self._most_beyond = (1.0 + _SCALE) * prior[len(self._bpm) :].max(initial=0.0)
+        self._beyond = _LagSearch(bpm, width) if n_lags < width else None
+        n_fft = next_smooth(width + n_lags)
+        # Kept from call to call, as in `FrameTransform`; beyond the window lie zeros.
+        self._padded = np.zeros((_ROWS_AT_ONCE, n_fft))
+        self._correlations = np.empty((_ROWS_AT_ONCE, n_fft))
+        self._spectra = np.empty((_ROWS_AT_ONCE, n_fft // 2 + 1), np.complex128)
+
+    def pulses(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return tempo and strength in each window of onsets, ``(windows, 2)``."""
-        spectra = np.fft.rfft(windows * self._window, self._n_fft)
-        power = np.square(spectra.real) + np.square(spectra.imag)
-        correlation = np.fft.irfft(power, self._n_fft)[:, : self._width]
+        correlation = self._correlation(windows)
         # Of something that is nowhere negative, the largest lies at lag 0.
-        total = correlation[:, :1]
+        total = correlation[:, :1].copy()
         is_silent = total[:, 0] <= 0.0
         total[is_silent] = 1.0
-        tempogram = np.maximum(correlation[:, self._shortest :] / total, 0.0)
-        best = np.argmax(np.log1p(1e6 * tempogram) + self._log_prior, axis=1)
-        strength = tempogram[np.arange(len(best)), best]
-        tempo_bpm = self._bpm[self._shortest + best]
-        return np.stack([tempo_bpm, strength], axis=1) * ~is_silent[:, None]
+        tempogram = correlation[:, self._shortest : self._shortest + len(self._bpm)]
+        tempogram /= total
+        np.maximum(tempogram, 0.0, out=tempogram)
+        # As logarithms they would be added up: the order is the same.
+        scores = (1.0 + _SCALE * tempogram) * self._prior
+        best = scores.argmax(axis=1)
+        each = np.arange(len(best))
+        found = np.stack([self._bpm[best], tempogram[each, best]], axis=1)
+        found[is_silent] = 0.0
+        in_doubt = ~is_silent & (scores[each, best] <= self._most_beyond)
+        if self._beyond is not None and in_doubt.any():
+            found[in_doubt] = self._beyond.pulses(windows[in_doubt])
+        return found
+
+    def _correlation(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the autocorrelation of windowed rows, right for the lags looked at."""
+        padded, spectra = self._padded[: len(windows)], self._spectra[: len(windows)]
+        np.multiply(windows, self._window, out=padded[:, : windows.shape[1]])
+        np.fft.rfft(padded, out=spectra)
+        parts = spectra.view(np.float64)
+        np.multiply(parts, parts, out=parts)
+        parts[:, 0::2] += parts[:, 1::2]
+        parts[:, 1::2] = 0.0
+        n_fft = padded.shape[1]
+        return np.fft.irfft(spectra, n_fft, out=self._correlations[: len(windows)])

@@ -50,7 +50,7 @@ class FeatureSettings:
     n_mels: int | None = None
     """Number of mel bands, 1 to 512."""
     n_mfcc: int | None = None
-    """Number of cepstral coefficients, 1 to `n_mels`."""
+    """Number of cepstral coefficients, 1 or more; with ``mfcc``, at most `n_mels`."""
     deltas: int | None = None
     """Derivatives of the cepstral coefficients over time: 0, 1 or 2."""
     fmin_hz: float | None = None
@@ -76,7 +76,7 @@ class FeatureSettings:
             _refuse_unknown("preset", self.preset, PRESETS)
         self._check_families()
         check_engine(self.engine, device=self.device, preset=self.preset, families=self.names)
-        _check_ranges(self.rule)
+        _check_ranges(self.rule, names=self.names)
         self._check_pitch()
 
     @property
@@ -156,7 +156,7 @@ def _refuse_unknown(setting: str, name: str, known: Iterable[str]) -> None:
     raise SettingError(setting, name, f"one of {', '.join(known)}", hint)
 
 
-def _check_ranges(rule: Preset) -> None:
+def _check_ranges(rule: Preset, *, names: tuple[str, ...]) -> None:
     if not 1.0 <= rule.window_ms <= 1000.0:
         raise SettingError("window_ms", rule.window_ms, "1 to 1000 ms")
     if not 0.0 < rule.hop_ms <= rule.window_ms:
@@ -164,7 +164,8 @@ def _check_ranges(rule: Preset) -> None:
         raise SettingError("hop_ms", rule.hop_ms, limits)
     if not 1 <= rule.n_mels <= 512:
         raise SettingError("n_mels", rule.n_mels, "1 to 512")
-    if not 1 <= rule.n_mfcc <= rule.n_mels:
+    # As many as there are bands matters to who asks for coefficients, and to nobody else.
+    if rule.n_mfcc < 1 or ("mfcc" in names and rule.n_mfcc > rule.n_mels):
         raise SettingError("n_mfcc", rule.n_mfcc, f"1 to n_mels, {rule.n_mels}")
     if rule.deltas not in (0, 1, 2):
         raise SettingError("deltas", rule.deltas, "0, 1 or 2")

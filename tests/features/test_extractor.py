@@ -262,6 +262,8 @@ def test_channels_are_averaged():
         ({"hop_ms": 30.0}, "at most window_ms"),
         ({"window_ms": 0.1}, "1 to 1000 ms"),
         ({"n_mfcc": 81}, "1 to n_mels, 80"),
+        ({"n_mels": 8, "families": ("mel", "mfcc")}, "n_mfcc is 20, expected 1 to n_mels, 8"),
+        ({"n_mfcc": 0, "families": ("mel",)}, "1 to n_mels, 80"),
         ({"n_mels": 0, "n_mfcc": 0}, "1 to 512"),
         ({"deltas": 3}, "0, 1 or 2"),
         ({"fmin_hz": -1.0}, "0 Hz or more"),
@@ -270,6 +272,12 @@ def test_channels_are_averaged():
 def test_a_setting_out_of_range_is_refused_by_name(options, message):
     with pytest.raises(SettingError, match=message):
         FeatureSettings(**options)
+
+
+@pytest.mark.parametrize("family", ["mel", "pcen", "flux"])
+def test_few_bands_are_no_matter_where_no_cepstrum_is_asked_for(family):
+    extractor = FeatureExtractor(FMT, FeatureSettings(families=(family,), n_mels=8))
+    assert len(analyze(extractor, [speechlike(FMT, 0.1)])) == 11
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_a_family_is_librosas_to_the_edges(both, name):
 def test_contrast_is_librosas_where_its_limit_under_the_loudest_does_not_reach(both):
     ours, theirs, _ = both
     difference = np.abs(ours["contrast"] - theirs["contrast"])
-    # A frame of near-silence may lie 80 dB (of magnitude) below the loudest of the file.
+    # The valleys of a near-silent frame may lie 80 dB (of magnitude) below the file's loudest.
     is_loud = ours["spectrum"].max(axis=1) > ours["spectrum"].max() - 100.0
     assert is_loud.mean() > 0.9
     assert difference[is_loud].max() < 1e-3
@@ -176,6 +176,17 @@ def test_clicks_at_an_interval_have_its_tempo(interval_s):
     tempo_bpm, strength = rows_of(clicks, "rhythm")[600]
     assert tempo_bpm == pytest.approx(60.0 / interval_s, rel=0.01)
     assert strength > 0.8
+
+
+@pytest.mark.parametrize("interval_s", [2.4, 3.7])
+def test_clicks_slower_than_any_likely_tempo_have_librosas(interval_s):
+    clicks = np.zeros((16000 * 16, 1), np.float32)
+    clicks[:: round(16000 * interval_s)] = 0.9
+    extractor = FeatureExtractor(FMT, FeatureSettings(families=("rhythm",)))
+    theirs = librosa_rows(clicks[:, 0].astype(np.float64), extractor.grid, ("rhythm",))
+    ours = analyze(extractor, [clicks])
+    np.testing.assert_allclose(ours[:, :1], theirs["rhythm"], rtol=1e-5)
+    assert ours[800, 0] == pytest.approx(60.0 / interval_s, rel=0.01)
 
 
 def test_silence_has_no_tempo():

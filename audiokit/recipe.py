@@ -128,7 +128,8 @@ class Recipe:
         for name in formats:
             if name not in FORMATS[what]:
                 rule = " or ".join(FORMATS[what])
-                raise SettingError(f"write.{what}.format", name, rule)
+                hint = suggestion(name, FORMATS[what])
+                raise SettingError(f"write.{what}.format", name, rule, hint)
         return formats
 
     def result_names(self, what: str) -> list[str]:

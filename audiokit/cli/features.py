@@ -12,6 +12,7 @@ from audiokit.cli.one import is_folder
 from audiokit.cli.options import BatchOptions, OutputOptions, Sources, command
 from audiokit.cli.run import run_recipe
 from audiokit.errors import SettingError
+from audiokit.features import FAMILY_NAMES
 from audiokit.features.summary import DEFAULT_SUMMARIES
 from audiokit.recipe import make_recipe
 from audiokit.registry import FORMATS, SUFFIXES
@@ -33,8 +34,10 @@ _RATES_HZ = {"whisper": 16000}
 
 _FORMATS = FORMATS["features"]
 _KINDS = {SUFFIXES.get(name, name): name for name in _FORMATS}
+_KNOWN = ", ".join(FAMILY_NAMES)
 _SOUGHT, _SCALED = "What is extracted", "Normalising"
 _SUMMED, _WRITTEN = "What a row is", "What is written"
+_SUMMARIES = ",".join(DEFAULT_SUMMARIES)
 
 
 def _option(*names: str, panel: str, help_text: str, **more: Any) -> Any:
@@ -63,7 +66,9 @@ def features(
     plot: Annotated[
         bool,
         _option(
-            "--plot", panel=_WRITTEN, help_text="Draw waveform, spectrogram and pitch, as PNG."
+            "--plot",
+            panel=_WRITTEN,
+            help_text="Draw waveform and spectrogram, and pitch where it is extracted, as PNG.",
         ),
     ] = False,
     families: Annotated[
@@ -71,7 +76,8 @@ def features(
         _option(
             "--families",
             panel=_SOUGHT,
-            help_text="Families, commas between; mel,mfcc,energy,spectral if not given.",
+            help_text=f"Commas between, of {_KNOWN}; mel,mfcc,energy,spectral if not given, or "
+            "what the preset has.",
         ),
     ] = None,
     preset: Annotated[
@@ -90,15 +96,31 @@ def features(
     ] = None,
     window_ms: Annotated[
         float | None,
-        _option("--window-ms", panel=_SOUGHT, help_text="Length of a frame; 25 if not given."),
+        _option("--window-ms", panel=_SOUGHT, help_text="Length of a frame; 25, or the preset's."),
     ] = None,
     hop_ms: Annotated[
         float | None,
-        _option("--hop-ms", panel=_SOUGHT, help_text="From frame to frame; 10 if not given."),
+        _option("--hop-ms", panel=_SOUGHT, help_text="From frame to frame; 10, or the preset's."),
     ] = None,
     n_mels: Annotated[
         int | None,
-        _option("--n-mels", panel=_SOUGHT, help_text="Mel bands; 80, or as the preset has it."),
+        _option("--n-mels", panel=_SOUGHT, help_text="Mel bands; 80, or the preset's."),
+    ] = None,
+    n_mfcc: Annotated[
+        int | None,
+        _option(
+            "--n-mfcc", panel=_SOUGHT, help_text="Cepstral coefficients; 20, or the preset's."
+        ),
+    ] = None,
+    fmin_hz: Annotated[
+        float | None,
+        _option(
+            "--fmin-hz", panel=_SOUGHT, help_text="Where mel bands begin; 0, or the preset's."
+        ),
+    ] = None,
+    fmax_hz: Annotated[
+        float | None,
+        _option("--fmax-hz", panel=_SOUGHT, help_text="Where they end; half the sample rate."),
     ] = None,
     deltas: Annotated[
         int | None,
@@ -106,7 +128,9 @@ def features(
     ] = None,
     sample_rate: Annotated[
         int | None,
-        _option("--sample-rate", panel=_SOUGHT, help_text="Resample to this many Hz first."),
+        _option(
+            "--sample-rate", panel=_SOUGHT, min=1, help_text="Resample to this many Hz first."
+        ),
     ] = None,
     pitch_engine: Annotated[
         str,
@@ -150,12 +174,14 @@ def features(
         _option("--mean-only", panel=_SCALED, help_text="Subtract the mean; do not divide."),
     ] = False,
     normalize_window_s: Annotated[
-        float,
-        _option("--normalize-window-s", panel=_SCALED, help_text="Window of sliding."),
-    ] = 3.0,
+        float | None,
+        _option("--normalize-window-s", panel=_SCALED, help_text="Window of sliding; 3."),
+    ] = None,
     stats: Annotated[
         str | None,
-        _option("--stats", panel=_SCALED, help_text="Statistics of speaker, zscore, minmax."),
+        _option(
+            "--stats", panel=_SCALED, help_text="Statistics of speaker, zscore, minmax, sliding."
+        ),
     ] = None,
     save_stats: Annotated[
         str | None,
@@ -174,24 +200,25 @@ def features(
         _option("--per", panel=_SUMMED, help_text="One row for each of these."),
     ] = "frame",
     window_s: Annotated[
-        float, _option("--window-s", panel=_SUMMED, help_text="Length of a window.")
-    ] = 1.0,
+        float | None, _option("--window-s", panel=_SUMMED, help_text="Length of a window; 1.")
+    ] = None,
     labels: Annotated[
         str | None,
         _option(
             "--labels",
             panel=_SUMMED,
-            help_text="Segments: RTTM, CSV, or a folder of them; detected if not given.",
+            help_text="Segments: RTTM, CSV, JSON, or a folder of them; detected if not given.",
         ),
     ] = None,
     summary: Annotated[
-        str,
+        str | None,
         _option(
             "--summary",
             panel=_SUMMED,
-            help_text="How columns are summed up; min, max, p00 to p99 too.",
+            help_text=f"How columns are summed up, of min, max, p00 to p99 too; {_SUMMARIES} if "
+            "not given.",
         ),
-    ] = ",".join(DEFAULT_SUMMARIES),
+    ] = None,
     *,
     batch: BatchOptions,
     output: OutputOptions,
@@ -202,7 +229,7 @@ def features(
     """
     out, file_format = _target(context, sources, out, file_format, save_stats)
     stages: list[dict[str, object]] = [{"use": "channels", "mode": "mono"}]
-    rate = sample_rate or _RATES_HZ.get(preset)
+    rate = _RATES_HZ.get(preset) if sample_rate is None else sample_rate
     if rate is not None:
         stages.append({"use": "resample", "sample_rate": rate})
     if preset == "pyaudioanalysis" and engine == "fast":
@@ -215,6 +242,9 @@ def features(
         "window_ms": window_ms,
         "hop_ms": hop_ms,
         "n_mels": n_mels,
+        "n_mfcc": n_mfcc,
+        "fmin_hz": fmin_hz,
+        "fmax_hz": fmax_hz,
         "deltas": deltas,
         "pitch_engine": pitch_engine,
         "pitch_fmin_hz": pitch_fmin_hz,
@@ -230,7 +260,7 @@ def features(
         "per": per,
         "window_s": window_s,
         "labels": labels,
-        "summary": _words(summary),
+        "summary": summary and _words(summary),
     }
     writes: dict[str, Any] = {
         "features": {name: value for name, value in wanted.items() if value is not None}

@@ -25,7 +25,7 @@ from audiokit.features.temporal import TemporalFamily
 from audiokit.features.tonal import TonalFamily
 from audiokit.features.voice import VoiceFamily
 
-__all__ = ["FAMILIES", "OWN_FRAMES"]
+__all__ = ["FAMILIES", "OTHER_NAMES", "OWN_FRAMES"]
 
 FAMILIES: Mapping[str, Callable[[Plan], Family]] = {
     "spectrum": SpectrumFamily,
@@ -50,3 +50,30 @@ FAMILIES: Mapping[str, Callable[[Plan], Family]] = {
 
 OWN_FRAMES: Mapping[str, Callable[[Plan], Family]] = {"short_term": ShortTermFamily}
 """Families that are defined on the frames of one preset alone."""
+
+OTHER_NAMES: Mapping[str, str] = {
+    "attack": "temporal",
+    "bandwidth": "spectral",
+    "centroid": "spectral",
+    "chroma_stft": "chroma",
+    "envelope": "temporal",
+    "f0": "pitch",
+    "fbank": "mel",
+    "flatness": "spectral",
+    "hnr": "voice",
+    "jitter": "voice",
+    "log_mel": "mel",
+    "melspectrogram": "mel",
+    "onset_strength": "flux",
+    "rolloff": "spectral",
+    "shimmer": "voice",
+    "spectrogram": "spectrum",
+    "stft": "spectrum",
+    "tempo": "rhythm",
+    "tempogram": "rhythm",
+    "tonnetz": "tonal",
+    "voicing": "pitch",
+    "zcr": "crossings",
+    "zero_crossing_rate": "crossings",
+}
+"""What else a family is asked for by: its columns, and what librosa or Kaldi call it."""

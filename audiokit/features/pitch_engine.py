@@ -55,6 +55,17 @@ class WholeStreamPitch(PitchEngine):
         six_periods = 6.0 * self.fmt.sample_rate / self.settings.fmin_hz
         return 1 << math.ceil(math.log2(six_periods))
 
+    @property
+    def librosa_words(self) -> dict[str, float]:
+        """What frames and range are called by librosa's trackers, and what they are."""
+        return {
+            "fmin": self.settings.fmin_hz,
+            "fmax": self.settings.fmax_hz,
+            "sr": self.fmt.sample_rate,
+            "frame_length": self.frame_samples,
+            "hop_length": self.hop_samples,
+        }
+
     def reset(self) -> None:
         self._kept: list[NDArray[np.float32]] = []
 

@@ -27,13 +27,5 @@ class PyinEngine(WholeStreamPitch):
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         import librosa
 
-        f0_hz, is_voiced, probability = librosa.pyin(
-            samples,
-            fmin=self.settings.fmin_hz,
-            fmax=self.settings.fmax_hz,
-            sr=self.fmt.sample_rate,
-            frame_length=self.frame_samples,
-            hop_length=self.hop_samples,
-            fill_na=None,
-        )
+        f0_hz, is_voiced, probability = librosa.pyin(samples, fill_na=None, **self.librosa_words)
         return np.where(is_voiced, f0_hz, 0.0), probability

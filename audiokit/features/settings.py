@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from audiokit.errors import SettingError
 from audiokit.features.engines import Device, Engine, EngineKind, check_engine, engine_type
-from audiokit.features.families import FAMILIES, OWN_FRAMES
+from audiokit.features.families import FAMILIES, OTHER_NAMES, OWN_FRAMES
 from audiokit.features.pitch_settings import (
     LEAST_PITCH_HOP_MS,
     PITCH_ENGINES,
@@ -142,7 +142,7 @@ class FeatureSettings:
                 rule = f"a family that preset {self.preset!r} knows"
                 raise SettingError("families", name, rule, "Add --preset pyaudioanalysis.")
             if name not in FAMILY_NAMES and name not in OWN_FRAMES:
-                _refuse_unknown("families", name, (*FAMILY_NAMES, *OWN_FRAMES))
+                _refuse_family(name)
             if known is not None and name not in known:
                 rule = f"some of {', '.join(known)} with preset {self.preset!r}"
                 raise SettingError("families", name, rule)
@@ -151,9 +151,17 @@ class FeatureSettings:
 
 
 def _refuse_unknown(setting: str, name: str, known: Iterable[str]) -> None:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    near = difflib.get_close_matches(name, known, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else ""
     raise SettingError(setting, name, f"one of {', '.join(known)}", hint)
+
+
+def _refuse_family(name: str) -> None:
+    known = (*FAMILY_NAMES, *OWN_FRAMES)
+    family_of = {**{family: family for family in known}, **OTHER_NAMES}
+    near = difflib.get_close_matches(name.lower(), family_of, n=1)
+    hint = f"Did you mean {family_of[near[0]]!r}?" if near else ""
+    raise SettingError("families", name, f"one of {', '.join(known)}", hint)
 
 
 def _check_ranges(rule: Preset, *, names: tuple[str, ...]) -> None:

@@ -26,12 +26,5 @@ class YinEngine(WholeStreamPitch):
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         import librosa
 
-        f0_hz = librosa.yin(
-            samples,
-            fmin=self.settings.fmin_hz,
-            fmax=self.settings.fmax_hz,
-            sr=self.fmt.sample_rate,
-            frame_length=self.frame_samples,
-            hop_length=self.hop_samples,
-        )
+        f0_hz = librosa.yin(samples, **self.librosa_words)
         return f0_hz, np.ones(len(f0_hz))

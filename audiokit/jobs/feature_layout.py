@@ -80,13 +80,13 @@ def layout_of(
     if settings.normalize != "none":
         facts["mean_only"] = settings.mean_only
     if settings.normalize == "sliding":
-        facts["normalize_window_s"] = settings.normalize_window_s
+        facts["normalize_window_s"] = settings.sliding_window_s
     columns, width = tuple(extractor.columns), 1
     if settings.per != "frame":
-        facts["summary"] = list(settings.summary)
-        columns, width = summary_columns(columns, settings.summary), len(settings.summary)
+        facts["summary"] = list(settings.summaries)
+        columns, width = summary_columns(columns, settings.summaries), len(settings.summaries)
     if settings.per == "window":
-        facts["window_s"] = settings.window_s
+        facts["window_s"] = settings.row_window_s
     families = {
         name: slice(place.start * width, place.stop * width)
         for name, place in extractor.families.items()

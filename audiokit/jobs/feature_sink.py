@@ -244,14 +244,14 @@ def _maker_of(
     if settings.per == "window":
         windows = WindowSummary(
             columns,
-            settings.summary,
-            window_s=settings.window_s,
+            settings.summaries,
+            window_s=settings.row_window_s,
             hop_s=times.hop_s,
             first_s=times.first_s,
         )
-        return WindowRows(windows, window_s=settings.window_s)
+        return WindowRows(windows, window_s=settings.row_window_s)
     is_whole = settings.per == "file"
-    return SpanRows(columns, settings.summary, times=times, scratch=scratch, is_whole=is_whole)
+    return SpanRows(columns, settings.summaries, times=times, scratch=scratch, is_whole=is_whole)
 
 
 def _saved(extractor: FeatureExtractor, settings: FeatureWriteSettings) -> SavedStatistics | None:

@@ -155,7 +155,7 @@ def normalizer_of(
         return _Sliding(
             SlidingNormalizer(
                 columns,
-                window_rows=max(1, round(settings.normalize_window_s / extractor.hop_s)),
+                window_rows=max(1, round(settings.sliding_window_s / extractor.hop_s)),
                 is_divided=not settings.mean_only,
                 prior=None if saved is None else saved.pooled(),
             )

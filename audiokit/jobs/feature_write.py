@@ -32,20 +32,21 @@ class FeatureWriteSettings(FeatureSettings):
     by saved statistics (``zscore``); or to 0 to 1 (``minmax``)."""
     mean_only: bool = False
     """Only subtract the mean; do not divide."""
-    normalize_window_s: float = 3.0
-    """Window of ``sliding`` in s, 0.1 to 300."""
+    normalize_window_s: float | None = None
+    """Window of ``sliding`` in s, 0.1 to 300; 3 where None."""
     stats: str | None = None
     """File of saved statistics, for ``speaker``, ``zscore``, ``minmax`` and ``sliding``."""
     speakers: str | None = None
     """Who speaks: ``FILE:COLUMN`` of a manifest; the parent folder's name where None."""
     per: Literal["frame", "file", "segment", "window"] = "frame"
     """What a row stands for."""
-    window_s: float = 1.0
-    """Length of a window in s where a row stands for one: a hop to 3600."""
+    window_s: float | None = None
+    """Length of a window in s where a row stands for one: a hop to 3600; 1 where None."""
     labels: str | None = None
     """Label file, or folder of them, that names the segments; our own detector's where None."""
-    summary: tuple[str, ...] = DEFAULT_SUMMARIES
-    """What columns are summed up as: mean, std, min, max, slope, and quantiles such as p50."""
+    summary: tuple[str, ...] | None = None
+    """What columns are summed up as: mean, std, min, max, slope, and quantiles such as p50;
+    the mean, std, p10, p50, p90 and slope where None."""
 
     def __post_init__(self) -> None:
         # A dataclass with slots is another class than the one that `super` would look for.
@@ -54,10 +55,38 @@ class FeatureWriteSettings(FeatureSettings):
             raise SettingError("normalize", self.normalize, ", ".join(_WAYS))
         if self.per not in _PER:
             raise SettingError("per", self.per, ", ".join(_PER))
-        check_range("normalize_window_s", self.normalize_window_s, 0.1, 300.0, unit="s")
-        check_range("window_s", self.window_s, 0.001, 3600.0, unit="s")
-        check_summaries(self.summary)
+        check_range("normalize_window_s", self.sliding_window_s, 0.1, 300.0, unit="s")
+        check_range("window_s", self.row_window_s, self.rule.hop_ms / 1000.0, 3600.0, unit="s")
+        check_summaries(self.summaries)
         self._check_pairs()
+        self._check_idle()
+
+    @property
+    def sliding_window_s(self) -> float:
+        """Window of ``sliding`` in s."""
+        return 3.0 if self.normalize_window_s is None else self.normalize_window_s
+
+    @property
+    def row_window_s(self) -> float:
+        """Length of a window in s where a row stands for one."""
+        return max(1.0, self.rule.hop_ms / 1000.0) if self.window_s is None else self.window_s
+
+    @property
+    def summaries(self) -> tuple[str, ...]:
+        """What columns are summed up as."""
+        return DEFAULT_SUMMARIES if self.summary is None else self.summary
+
+    def _check_idle(self) -> None:
+        """Refuse what would change nothing."""
+        if self.window_s is not None and self.per != "window":
+            raise SettingError("per", self.per, "window where window_s is given")
+        if self.summary is not None and self.per == "frame":
+            raise SettingError("per", self.per, "file, segment or window where summary is given")
+        if self.normalize_window_s is not None and self.normalize != "sliding":
+            rule = "sliding where normalize_window_s is given"
+            raise SettingError("normalize", self.normalize, rule)
+        if self.speakers is not None and not all(self.speakers.rpartition(":")[::2]):
+            raise SettingError("speakers", self.speakers, "FILE:COLUMN", "Say people.csv:speaker.")
 
     def _check_pairs(self) -> None:
         if self.normalize in ("speaker", "zscore") and self.stats is None:

@@ -47,10 +47,14 @@ class CrossingsFamily(Family):
         begins = np.arange(len(group.samples)) * self._grid.hop_samples
         ends = begins + self._grid.window_samples - 1
         changes = np.searchsorted(places, ends) - np.searchsorted(places, begins)
-        if self._grid.edges == "zeros":
+        if self._grid.edges == "zeros" and self._is_at_an_end(group):
             changes = changes - self._steps_into_zeros(group)
         rate: NDArray[np.float32] = changes.astype(np.float32) / np.float32(group.samples.shape[1])
         return rate[:, None]
+
+    def _is_at_an_end(self, group: FrameGroup) -> bool:
+        begin = group.first * self._grid.hop_samples - self._grid.lead_samples
+        return begin < 0 or begin + len(group.stretch) > self._n_samples
 
     def _steps_into_zeros(self, group: FrameGroup) -> NDArray[np.int64]:
         """Return how many changes of each frame lie at the ends of the stream, ``(frames,)``."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 __all__ = ["FrameCutter", "FrameGrid"]
 
-_GROUP_VALUES = 1 << 17
+_GROUP_VALUES = 1 << 18
 _FEWEST_FRAMES = 16
 
 

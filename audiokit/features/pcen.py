@@ -13,7 +13,7 @@ __all__ = ["PcenFamily"]
 
 # librosa's defaults, and the scale that its documentation gives audio in ±1.
 _FULL_SCALE = np.float32(2.0**31)
-_GAIN, _BIAS, _POWER, _EPS = 0.98, 2.0, 0.5, 1e-6
+_GAIN, _BIAS, _EPS = 0.98, 2.0, 1e-6
 _TIME_CONSTANT_S = 0.4
 
 
@@ -44,17 +44,28 @@ class PcenFamily(Family):
     def push(self, group: FrameGroup) -> NDArray[np.float32]:
         power = group.of(self._bank) * _FULL_SCALE
         smooth = self._averages(power)
-        # In logarithms, which stay exact where the average is far above the constant.
-        divisor = np.exp(-_GAIN * (np.log(_EPS) + np.log1p(smooth / _EPS)))
-        root = np.expm1(_POWER * np.log1p(power * divisor / _BIAS))
-        return np.asarray(_BIAS**_POWER * root, dtype=np.float32)
+        # The average to the power of minus the gain, then the difference of two roots, which
+        # keeps its precision as a quotient where a band is far below the bias.
+        smooth += _EPS
+        np.log(smooth, out=smooth)
+        smooth *= -_GAIN
+        np.exp(smooth, out=smooth)
+        smooth *= power
+        roots = np.sqrt(smooth + _BIAS)
+        roots += np.sqrt(_BIAS)
+        smooth /= roots
+        return smooth.astype(np.float32)
 
     def _averages(self, power: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the running average of each band, ``(frames, n_mels)``."""
         averages: NDArray[np.float64] = power * self._share
         # Frame by frame: the bands are wide enough to make the loop cheap, live too.
+        kept = 1.0 - self._share
+        before = self._average
+        faded = np.empty_like(before)
         for row in averages:
-            np.add(row, (1.0 - self._share) * self._average, out=row)
-            self._average = row
-        self._average = self._average.copy()
+            np.multiply(before, kept, out=faded)
+            np.add(row, faded, out=row)
+            before = row
+        self._average = before.copy()
         return averages

@@ -20,15 +20,19 @@ ROLLOFF_SHARE = 0.85
 
 _CHUNK_BINS = 16
 _TINY = np.float32(np.finfo(np.float32).tiny)
-_POWER_FLOOR = np.float32(1e-10)
+_POWER_FLOOR = 1e-10
 
 
 @lru_cache(maxsize=16)
 def _chunks(grid: FrameGrid) -> NDArray[np.float32]:
-    """Return what adds up each chunk of bins, ``(bins, chunks)``; read-only."""
-    n_chunks = -(-len(grid.bins_hz) // _CHUNK_BINS)
-    in_chunk = np.arange(len(grid.bins_hz))[:, None] // _CHUNK_BINS == np.arange(n_chunks)
-    chunks = np.ascontiguousarray(in_chunk, dtype=np.float32)
+    """Return what adds up each chunk of bins, ``(bins, chunks)``; read-only.
+
+    The last chunk is a whole one, the first has what is left.
+    """
+    n_bins = len(grid.bins_hz)
+    n_chunks = -(-n_bins // _CHUNK_BINS)
+    chunk = (np.arange(n_bins) - n_bins) // _CHUNK_BINS + n_chunks
+    chunks = np.ascontiguousarray(chunk[:, None] == np.arange(n_chunks), dtype=np.float32)
     chunks.flags.writeable = False
     return chunks
 
@@ -57,6 +61,8 @@ class SpectralFamily(Family):
         self._chunks = _chunks(plan.grid)
         bins_hz = plan.grid.bins_hz[:, None]
         self._moments = np.ascontiguousarray(bins_hz ** np.arange(3))
+        self._floors = np.full(len(bins_hz), _POWER_FLOOR, np.float32)
+        self._ones = np.ones(len(bins_hz), np.float32)
 
     def push(self, group: FrameGroup) -> NDArray[np.float32]:
         magnitude = group.magnitude
@@ -71,7 +77,7 @@ class SpectralFamily(Family):
         rows[:, 0] = centroid_hz
         rows[:, 1] = np.sqrt(spread)
         rows[:, 2] = self._rolloff_hz(magnitude, running)
-        rows[:, 3] = _flatness(group.power)
+        rows[:, 3] = self._flatness(group.power)
         return rows
 
     def _rolloff_hz(
@@ -88,26 +94,29 @@ class SpectralFamily(Family):
         threshold = np.float32(ROLLOFF_SHARE) * running[:, -1:]
         chunk = (running >= threshold).argmax(axis=1)
         n_frames, n_bins = magnitude.shape
-        begin = np.arange(n_frames) * n_bins + chunk * _CHUNK_BINS
-        # Reaching beyond the row is harmless: its last bin has met the threshold.
-        bins = begin[:, None] + np.arange(_CHUNK_BINS)
-        inside = np.add.accumulate(magnitude.ravel().take(bins, mode="clip"), axis=1)
-        inside += np.where(chunk > 0, running[np.arange(n_frames), chunk - 1], 0.0)[:, None]
+        width = min(_CHUNK_BINS, n_bins)
+        first = np.maximum(n_bins - (running.shape[1] - chunk) * width, 0)
+        # Reaching beyond the first chunk is harmless: its last bin has met the threshold.
+        stretches = np.lib.stride_tricks.sliding_window_view(magnitude.ravel(), width)
+        inside = np.add.accumulate(stretches[np.arange(n_frames) * n_bins + first], axis=1)
+        before = np.where(chunk > 0, running[np.arange(n_frames), chunk - 1], np.float32(0.0))
+        inside += before[:, None]
         # The chunk's last bin is there by construction, whatever rounding says.
         inside[:, -1] = np.inf
-        below = (inside >= threshold).argmax(axis=1)
-        last = np.minimum(chunk * _CHUNK_BINS + below, n_bins - 1)
-        rolloff_hz: NDArray[np.float32] = self._bins_hz[last]
+        rolloff_hz: NDArray[np.float32] = self._bins_hz[
+            first + (inside >= threshold).argmax(axis=1)
+        ]
         return rolloff_hz
 
-
-def _flatness(power: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the geometric over the arithmetic mean of each row, ``(frames,)``."""
-    n_bins = np.float32(power.shape[1])
-    levels = np.maximum(power, _POWER_FLOOR)
-    arithmetic = np.add.reduce(levels, axis=1) / n_bins
-    np.log(levels, out=levels)
-    flatness: NDArray[np.float32] = np.exp(np.add.reduce(levels, axis=1) / n_bins) / arithmetic
-    # Rounding takes the mean of equal values a hair above them.
-    np.minimum(flatness, np.float32(1.0), out=flatness)
-    return flatness
+    def _flatness(self, power: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the geometric over the arithmetic mean of each row, ``(frames,)``."""
+        n_bins = np.float32(power.shape[1])
+        levels = np.maximum(power, self._floors)
+        # Row by row, at half the cost of a sum over the bins.
+        arithmetic = np.vecdot(levels, self._ones) / n_bins
+        np.log2(levels, out=levels)
+        flatness: NDArray[np.float32] = np.exp2(np.vecdot(levels, self._ones) / n_bins)
+        flatness /= arithmetic
+        # Rounding takes the mean of equal values a hair above them.
+        np.minimum(flatness, np.float32(1.0), out=flatness)
+        return flatness

@@ -13,6 +13,9 @@ from audiokit.features.presets import Preset
 
 __all__ = ["FrameGroup", "FrameTransform", "window_of"]
 
+# Of all transforms at once, so that both their sides stay in a second-level cache.
+_VALUES_AT_ONCE = 1 << 15
+
 
 class FrameGroup:
     """A run of frames, and what is known about them.
@@ -74,8 +77,9 @@ class FrameTransform:
         self._is_bare = preset.window == "rectangle" and grid.n_fft == grid.window_samples
         # Kept from group to group: fresh memory costs half as much as the transform. What
         # lies beyond the window stays zero.
-        self._padded = np.zeros((grid.group_frames, grid.n_fft))
-        self._spectra = np.empty((grid.group_frames, grid.n_fft // 2 + 1), np.complex128)
+        self._frames_at_once = max(1, min(grid.group_frames, _VALUES_AT_ONCE // grid.n_fft))
+        self._padded = np.zeros((self._frames_at_once, grid.n_fft))
+        self._spectra = np.empty((self._frames_at_once, grid.n_fft // 2 + 1), np.complex128)
 
     def group(self, first: int, stretch: NDArray[np.float32]) -> FrameGroup:
         """Transform the frames of a stretch of samples, which begin at number `first`."""
@@ -83,15 +87,21 @@ class FrameTransform:
         # window sits at the front of the transform, not in its middle, which only turns
         # the phase.
         frames = self.grid.frames_of(stretch.astype(np.float64))
+        power = np.empty((len(frames), self._spectra.shape[1]), np.float32)
+        for start in range(0, len(frames), self._frames_at_once):
+            stop = start + self._frames_at_once
+            self._transform(frames[start:stop], power[start:stop])
+        return FrameGroup(self.grid, first, stretch=stretch, power=power)
+
+    def _transform(self, frames: NDArray[np.float64], power: NDArray[np.float32]) -> None:
+        """Write the power spectra of frames, ``(frames, bins)``."""
         spectra = self._spectra[: len(frames)]
         np.fft.rfft(frames if self._is_bare else self._prepared(frames), out=spectra)
         # Real and imaginary parts side by side, squared in place: half the time of each
         # taken apart.
         parts = spectra.view(np.float64)
         np.multiply(parts, parts, out=parts)
-        power = np.empty(spectra.shape, np.float32)
         np.add(parts[:, 0::2], parts[:, 1::2], out=power, casting="same_kind")
-        return FrameGroup(self.grid, first, stretch=stretch, power=power)
 
     def _prepared(self, frames: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the frames as the transform takes them, ``(frames, n_fft)``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class WholeStreamPitch(PitchEngine):
         return 1 << math.ceil(math.log2(six_periods))
 
     @property
-    def librosa_words(self) -> dict[str, float]:
+    def librosa_words(self) -> dict[str, Any]:
         """What frames and range are called by librosa's trackers, and what they are."""
         return {
             "fmin": self.settings.fmin_hz,

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audiokit.errors import SettingError
 from audiokit.features.column_statistics import StatisticsMeter
+from audiokit.features.pitch_settings import HARMONICITY_FLOOR_DB
 
-__all__ = ["DEFAULT_SUMMARIES", "check_summaries", "summarize", "summary_columns"]
+__all__ = ["ABSENT", "DEFAULT_SUMMARIES", "check_summaries", "summarize", "summary_columns"]
 
 DEFAULT_SUMMARIES = ("mean", "std", "p10", "p50", "p90", "slope")
 """What a column is summed up as where nothing else is said."""
+
+ABSENT: Mapping[str, float] = {
+    "f0_hz": 0.0,
+    "jitter_percent": 0.0,
+    "shimmer_db": 0.0,
+    "hnr_db": HARMONICITY_FLOOR_DB,
+    "f1_hz": 0.0,
+    "f1_bandwidth_hz": 0.0,
+    "f2_hz": 0.0,
+    "f2_bandwidth_hz": 0.0,
+    "f3_hz": 0.0,
+    "f3_bandwidth_hz": 0.0,
+    "tempo_bpm": 0.0,
+}
+"""What a column says where there is nothing to measure; such rows do not count in its summary."""
 
 _PLAIN = ("mean", "std", "min", "max", "slope")
 _QUANTILE = re.compile(r"p(\d\d?)")
@@ -49,8 +65,9 @@ def summarize(
 ) -> NDArray[np.float32]:
     """Return rows in short.
 
-    One pass in constant memory; a quantile, which needs all values at once, takes one column
-    after the other.
+    One pass in constant memory; a quantile, or a column that has gaps, needs all values at
+    once, and is taken one column after the other. Rows in a gap, see `ABSENT`, do not count: the
+    mean of ``f0_hz`` is that of the voiced frames, and what `ABSENT` says where none is.
 
     Args:
         pieces: The rows in order, ``(rows, columns)`` each; one at least.
@@ -85,7 +102,31 @@ def summarize(
     if shares:
         for number in range(len(columns)):
             table[number, list(shares)] = _quantiles(column(number), list(shares.values()))
+    for number, name in enumerate(columns):
+        if name in ABSENT:
+            table[number] = _without_gaps(column(number), ABSENT[name], summaries, hop_s=hop_s)
     return table.ravel().astype(np.float32)
+
+
+def _without_gaps(
+    values: NDArray[np.float32], absent: float, summaries: Sequence[str], *, hop_s: float
+) -> list[float]:
+    rows = np.flatnonzero(values != np.float32(absent))
+    if not len(rows):
+        return [absent] * len(summaries)
+    present = values[rows].astype(np.float64)
+    from_mean = rows - rows.mean()
+    plain = {
+        "mean": present.mean(),
+        "std": present.std(),
+        "min": present.min(),
+        "max": present.max(),
+        "slope": from_mean @ present / max(from_mean @ from_mean, 1.0) / hop_s,
+    }
+    shares = {name: int(name[1:]) / 100.0 for name in summaries if name not in plain}
+    quantiles = zip(shares, _quantiles(values[rows], list(shares.values())), strict=True)
+    told = plain | dict(quantiles)
+    return [float(told[name]) for name in summaries]
 
 
 def _quantiles(values: NDArray[np.float32], shares: Sequence[float]) -> list[float]:

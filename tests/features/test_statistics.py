@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audiokit.errors import SettingError
+from audiokit.features import FeatureExtractor, FeatureSettings
 from audiokit.features.column_statistics import ColumnStatistics, StatisticsMeter
 from audiokit.features.row_scaling import RowScaler
 from audiokit.features.sliding import SlidingNormalizer
-from audiokit.features.summary import DEFAULT_SUMMARIES, summarize, summary_columns
+from audiokit.features.summary import ABSENT, DEFAULT_SUMMARIES, summarize, summary_columns
 from audiokit.features.windows import WindowSummary
+from audiokit.stage import StreamFormat
 
 COLUMNS = ("level_db", "offset_hz", "still", "tiny")
 # A column like levels, one far from 0, one that stands still, and one of small numbers.
@@ -167,6 +169,37 @@ def windows_of(pieces, duration_s=15.0):
     found = [summed.push(piece) for piece in pieces] + [summed.finish(duration_s)]
     numbers = [number for some, _ in found for number in some]
     return numbers, np.concatenate([rows for _, rows in found])
+
+
+def test_frames_without_a_pitch_do_not_count_in_its_summary():
+    f0_hz = np.zeros(100, np.float32)
+    f0_hz[20:60] = 200.0 + np.arange(40)
+    # What is said of a voiced stretch alone, its line rising by 1 Hz every 10 ms.
+    expected = [219.5, np.std(np.arange(40)), 200.0, 219.5, 239.0, 100.0]
+    summaries = ("mean", "std", "min", "p50", "max", "slope")
+    rows = f0_hz[:, np.newaxis]
+    summed = summarize(
+        [rows], lambda _: f0_hz, columns=("f0_hz",), summaries=summaries, hop_s=0.01
+    )
+    np.testing.assert_allclose(summed, expected, rtol=1e-6)
+
+
+def test_a_stretch_without_any_pitch_has_none():
+    silent = np.zeros((50, 1), np.float32)
+    summed = summarize(
+        [silent],
+        lambda _: silent[:, 0],
+        columns=("f0_hz",),
+        summaries=DEFAULT_SUMMARIES,
+        hop_s=0.01,
+    )
+    np.testing.assert_array_equal(summed, 0.0)
+
+
+def test_every_column_that_says_where_it_has_nothing_exists():
+    names = FeatureSettings(families=("pitch", "voice", "formants", "rhythm"))
+    columns = FeatureExtractor(StreamFormat(16000), names).columns
+    assert set(ABSENT) <= set(columns)
 
 
 def test_a_window_holds_the_frames_whose_centres_lie_in_it():

@@ -241,7 +241,7 @@ FORMAT_CHECKS: Mapping[str, tuple[str, str]] = {
 """What tells whether a kind of file can be written that needs an extra."""
 
 COMPANIONS: Mapping[str, Mapping[str, str]] = {
-    "npy": {"json": "json"},
+    "npy": {"json": "npy.json"},
     "ark": {"scp": "scp", "json": "ark.json"},
 }
 """What lies beside a file of a kind, and how its name ends."""
@@ -249,8 +249,9 @@ COMPANIONS: Mapping[str, Mapping[str, str]] = {
 SUFFIXES: Mapping[str, str] = {"lhotse": "jsonl", "hdf5": "h5"}
 """How the name of a file ends whose kind is called otherwise."""
 
-WITH_FEATURES: Mapping[str, str] = {"statistics": "json", "spectrogram": "png"}
-"""What goes with ``[write.features]``, and how its file's name ends."""
+WITH_FEATURES: Mapping[str, str] = {"statistics": "json", "spectrogram": "features.png"}
+"""What goes with ``[write.features]``, and how its file's name ends: none as that of another
+command's files, as both may go to one folder."""
 
 SHOWN_SEGMENTS: Mapping[str, str] = {"cuts": "", "plot": "png", "page": "html", "trim": "*"}
 """What shows segments and so goes with ``[write.segments]``, and how its file's name ends; no

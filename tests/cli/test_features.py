@@ -205,7 +205,7 @@ def test_every_file_says_where_its_frames_lie(audiokit, take, tmp_path, form):
     elif form == "parquet":
         rule = json.loads(pq.read_schema(out / "take.parquet").metadata[b"frame_rule"])
     else:
-        name = {"npy": "take.json", "ark": "take.ark.json", "jsonl": "take.jsonl"}[form]
+        name = {"npy": "take.npy.json", "ark": "take.ark.json", "jsonl": "take.jsonl"}[form]
         text = (out / name).read_text()
         index = json.loads(text.splitlines()[0] if form == "jsonl" else text)
         assert (index["first_frame_s"], index["hop_s"]) == (0.0, 0.01)
@@ -301,7 +301,7 @@ def test_a_picture_lies_beside_the_features(audiokit, take, tmp_path):
     for name in ("x", "y"):
         done = audiokit("features", take, "-o", tmp_path / name, "--plot", *FAMILIES)
         ok(done)
-    pictures = [(tmp_path / name / "take.png").read_bytes() for name in ("x", "y")]
+    pictures = [(tmp_path / name / "take.features.png").read_bytes() for name in ("x", "y")]
     assert pictures[0] == pictures[1]
     assert pictures[0].startswith(b"\x89PNG")
 

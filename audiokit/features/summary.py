@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from audiokit.errors import SettingError
 from audiokit.features.column_statistics import StatisticsMeter
 
-__all__ = ["DEFAULT_SUMMARIES", "check_summaries", "summarize", "summary_columns"]
+__all__ = [
+    "DEFAULT_SUMMARIES",
+    "check_summaries",
+    "summarize",
+    "summarize_stretches",
+    "summary_columns",
+]
 
 DEFAULT_SUMMARIES = ("mean", "std", "p10", "p50", "p90", "slope")
 """What a column is summed up as where nothing else is said."""
@@ -86,6 +92,47 @@ def summarize(
         for number in range(len(columns)):
             table[number, list(shares)] = _quantiles(column(number), list(shares.values()))
     return table.ravel().astype(np.float32)
+
+
+def summarize_stretches(
+    stretches: NDArray[np.float32], *, summaries: Sequence[str], hop_s: float
+) -> NDArray[np.float32]:
+    """Return each of many short stretches of rows in short, all at once.
+
+    The bits are those of `summarize` on each, up to 256 rows.
+
+    Args:
+        stretches: ``(stretches, rows, columns)``, one row at least.
+        summaries: See `check_summaries`.
+        hop_s: From one row to the next.
+
+    Returns:
+        ``(stretches, columns * summaries)``, in the order of `summary_columns`.
+    """
+    n_stretches, n_rows, n_columns = stretches.shape
+    values = stretches.astype(np.float64)
+    mean = values.sum(axis=1) / n_rows
+    table = np.empty((n_stretches, n_columns, len(summaries)))
+    apart = values - mean[:, np.newaxis]
+    places = (np.arange(n_rows) - (n_rows - 1) / 2.0)[:, np.newaxis]
+    ordered = np.sort(stretches, axis=1)
+    for at, name in enumerate(summaries):
+        if name == "mean":
+            table[..., at] = mean
+        elif name == "std":
+            table[..., at] = np.sqrt((apart * apart).sum(axis=1) / n_rows)
+        elif name == "slope":
+            # The sum of squared distances of n numbers in a row from their mean.
+            squares = max(n_rows * (n_rows * n_rows - 1.0) / 12.0, 0.5)
+            table[..., at] = (apart * places).sum(axis=1) / squares / hop_s
+        else:
+            share = {"min": 0.0, "max": 1.0}.get(name)
+            rank = (int(name[1:]) / 100.0 if share is None else share) * (n_rows - 1)
+            low = int(rank)
+            first = ordered[:, low].astype(np.float64)
+            second = ordered[:, min(low + 1, n_rows - 1)].astype(np.float64)
+            table[..., at] = first + (rank - low) * (second - first)
+    return table.reshape(n_stretches, n_columns * len(summaries)).astype(np.float32)
 
 
 def _quantiles(values: NDArray[np.float32], shares: Sequence[float]) -> list[float]:

@@ -101,8 +101,8 @@ class WindowSummary:
         ends_s = np.arange(self._window + 1, max(self._window, most) + 1) * self._window_s
         # A centre on the border belongs to the window behind; rounding does not move it.
         stops = np.ceil((ends_s - self._first_s) / self._hop_s - 1e-6)
-        stops = np.maximum(stops, 0.0).astype(np.int64)
-        return stops[stops <= n_rows]
+        within: NDArray[np.int64] = np.maximum(stops, 0.0).astype(np.int64)
+        return within[: np.count_nonzero(within <= n_rows)]
 
     def _summed(self, stretches: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return stretches of one length in short, ``(stretches, columns)``."""

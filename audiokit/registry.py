@@ -18,6 +18,7 @@ __all__ = [
     "WITH_FEATURES",
     "WRITES",
     "StageKind",
+    "kinds_by_suffix",
 ]
 
 
@@ -241,16 +242,30 @@ FORMAT_CHECKS: Mapping[str, tuple[str, str]] = {
 """What tells whether a kind of file can be written that needs an extra."""
 
 COMPANIONS: Mapping[str, Mapping[str, str]] = {
-    "npy": {"json": "json"},
-    "ark": {"scp": "scp", "json": "ark.json"},
+    "npy": {"json": "npy.json"},
+    "ark": {"scp": "ark.scp", "json": "ark.json"},
 }
 """What lies beside a file of a kind, and how its name ends."""
 
 SUFFIXES: Mapping[str, str] = {"lhotse": "jsonl", "hdf5": "h5"}
 """How the name of a file ends whose kind is called otherwise."""
 
-WITH_FEATURES: Mapping[str, str] = {"statistics": "json", "spectrogram": "png"}
-"""What goes with ``[write.features]``, and how its file's name ends."""
+_ALSO_SUFFIXES: Mapping[str, str] = {"hdf5": "hdf5"}
+
+
+def kinds_by_suffix(what: str) -> Mapping[str, str]:
+    """Return the kinds of file by how a name that the user gives may end, without the dot.
+
+    Args:
+        what: One of `FORMATS`.
+    """
+    kinds = {SUFFIXES.get(kind, kind): kind for kind in FORMATS[what]}
+    return kinds | {end: kind for end, kind in _ALSO_SUFFIXES.items() if kind in FORMATS[what]}
+
+
+WITH_FEATURES: Mapping[str, str] = {"statistics": "json", "spectrogram": "features.png"}
+"""What goes with ``[write.features]``, and how its file's name ends: none as that of another
+command's files, as both may go to one folder."""
 
 SHOWN_SEGMENTS: Mapping[str, str] = {"cuts": "", "plot": "png", "page": "html", "trim": "*"}
 """What shows segments and so goes with ``[write.segments]``, and how its file's name ends; no

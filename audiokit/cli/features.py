@@ -15,7 +15,7 @@ from audiokit.errors import SettingError
 from audiokit.features import FAMILY_NAMES
 from audiokit.features.summary import DEFAULT_SUMMARIES
 from audiokit.recipe import make_recipe
-from audiokit.registry import FORMATS, SUFFIXES
+from audiokit.registry import FORMATS, kinds_by_suffix
 
 EXAMPLES = (
     "audiokit features takes/ -o feats/ --families mel,mfcc --hop-ms 10",
@@ -33,7 +33,7 @@ _RATES_HZ = {"whisper": 16000}
 """Of presets that are defined for one rate."""
 
 _FORMATS = FORMATS["features"]
-_KINDS = {SUFFIXES.get(name, name): name for name in _FORMATS}
+_KINDS = kinds_by_suffix("features")
 _KNOWN = ", ".join(FAMILY_NAMES)
 _SOUGHT, _SCALED = "What is extracted", "Normalising"
 _SUMMED, _WRITTEN = "What a row is", "What is written"

@@ -13,7 +13,7 @@ from audiokit.cli.results import beside_features
 from audiokit.cli.tables import columns_of, details_of
 from audiokit.errors import ItemError, SettingError
 from audiokit.files.extensions import looks_like_audio
-from audiokit.registry import FORMATS, SHOWN_SEGMENTS, SUFFIXES
+from audiokit.registry import SHOWN_SEGMENTS, kinds_by_suffix
 
 if TYPE_CHECKING:
     from audiokit.recipe import Recipe
@@ -148,8 +148,7 @@ def _main(recipe: Recipe) -> str:
 
 def _is_name_of(recipe: Recipe, out: str) -> bool:
     """Return whether a name ends as that of a label or feature file does."""
-    suffixes = {SUFFIXES.get(name, name) for name in FORMATS[_main(recipe)]}
-    return Path(out).suffix.removeprefix(".").lower() in suffixes
+    return Path(out).suffix.removeprefix(".").lower() in kinds_by_suffix(_main(recipe))
 
 
 def _beside(recipe: Recipe, out: str | None) -> Row:
@@ -206,8 +205,9 @@ def _sentence(out: str, row: Row) -> str:
         noun = "segment" if row["n_segments"] == 1 else "segments"
         parts.append(f"{row['n_segments']} {noun}, {row['speech_s']:.1f} s of speech")
     if "n_frames" in row:
-        is_summed = "n_rows" in row
-        parts.append(f"{row['n_rows']} rows" if is_summed else f"{row['n_frames']} frames")
+        counted = "row" if "n_rows" in row else "frame"
+        n_counted = row[f"n_{counted}s"]
+        parts.append(f"{n_counted} {counted if n_counted == 1 else f'{counted}s'}")
     said = f"{'stdout' if out == '-' else out}: {', '.join(parts)}"
     for use in ("loudness", "active_level", "rms", "peak", "album"):
         if f"{use}_mode" in row:
@@ -254,7 +254,7 @@ def _check_kind(recipe: Recipe, out: str) -> None:
 
     if (main := _main(recipe)) != "audio":
         if not _is_name_of(recipe, out):
-            endings = ", ".join(f".{SUFFIXES.get(name, name)}" for name in FORMATS[main])
+            endings = ", ".join(f".{suffix}" for suffix in kinds_by_suffix(main))
             raise SettingError("out", out, f"-, or a name ending in {endings}")
         return
     if "audio" not in recipe.writes:

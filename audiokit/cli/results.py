@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from audiokit.registry import COMPANIONS, SHOWN_SEGMENTS, SUFFIXES
+from audiokit.registry import COMPANIONS, SHOWN_SEGMENTS, SUFFIXES, WITH_FEATURES
 
 if TYPE_CHECKING:
     from audiokit.recipe import Recipe
@@ -56,7 +56,8 @@ def beside_features(recipe: Recipe) -> dict[str, str]:
     Args:
         recipe: What is done.
     """
-    endings = {"spectrogram": "png"} if "spectrogram" in recipe.writes else {}
+    shown = ("spectrogram",) if "spectrogram" in recipe.writes else ()
+    endings = {what: WITH_FEATURES[what] for what in shown}
     for form, name in _feature_files(recipe):
         endings |= {f"{name}_{word}": end for word, end in COMPANIONS.get(form, {}).items()}
     return endings
@@ -66,7 +67,7 @@ def _gathered_parts(recipe: Recipe) -> dict[str, tuple[str, str]]:
     """Return the kinds of file that are only parts of what is gathered, out of sight."""
     parts: dict[str, tuple[str, str]] = {}
     if "statistics" in recipe.writes:
-        parts["statistics"] = (".audiokit/statistics", "json")
+        parts["statistics"] = (".audiokit/statistics", WITH_FEATURES["statistics"])
     files = _feature_files(recipe)
     if files and recipe.write_settings("features").per != "frame":
         tables = [name for form, name in files if form == "parquet"]

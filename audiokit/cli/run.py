@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,7 +14,7 @@ from audiokit.cli.one import is_file_name, is_one_file, run_one
 from audiokit.cli.options import BatchOptions, OutputOptions
 from audiokit.cli.results import kinds_of
 from audiokit.cli.tables import columns_of, details_of
-from audiokit.errors import SettingError
+from audiokit.errors import AudiokitError, SettingError
 
 if TYPE_CHECKING:
     from audiokit.batch.folder import FolderRun, ReportRun
@@ -112,6 +112,11 @@ def run_recipe(
         fingerprint=f"{command}:{recipe.fingerprint()}:{batch.raw_format or ''}{inputs}",
         settings=_batch_settings(batch),
     )
+    if batch.dry_run and "features" in recipe.writes:
+        from audiokit.jobs.feature_gather import names_instead
+
+        emit_plan(run, command, output, instead=names_instead(recipe, statistics))
+        return
     gather = None if folder is None else _gatherer(recipe, folder, statistics)
     run_folder(run, command=command, batch=batch, output=output, gather=gather)
 
@@ -197,11 +202,11 @@ def run_folder(
         output: How it reports.
         gather: Called after the last row, for what is made of all results together.
     """
+    if batch.dry_run:
+        emit_plan(run, command, output)
+        return
     _say_collisions(run, output)
     schema = f"audiokit.{command}/1"
-    if batch.dry_run:
-        emit_rows(run.plan_rows(), output, schema=schema)
-        return
     silent: list[str] = []
     rows = _noting_silence(show_progress(run.rows(), run.total, output), silent)
     # A run that writes a manifest has its data there; others report on stdout.
@@ -220,8 +225,36 @@ def run_folder(
         more = f" and {len(silent) - 1} more" if len(silent) > 1 else ""
         say(f"no speech was found in {silent[0]}{more}.", output)
     if gather is not None and run.manifest_error is None:
-        gather()
+        try:
+            gather()
+        except AudiokitError:
+            # What became of each source is not lost with what is made of all.
+            _say_summary(run, output)
+            raise
     _close_with_summary(run, output)
+
+
+def emit_plan(
+    run: FolderRun,
+    command: str,
+    output: OutputOptions,
+    *,
+    instead: Mapping[str, str] | None = None,
+) -> None:
+    """Print what a run would read and write.
+
+    Args:
+        run: What would be run.
+        command: The command's name.
+        output: How it reports.
+        instead: What is left instead of the parts for each source, by kind of output.
+    """
+    _say_collisions(run, output)
+    names = instead or {}
+    rows = (
+        {kind: names.get(kind, place) for kind, place in row.items()} for row in run.plan_rows()
+    )
+    emit_rows(rows, output, schema=f"audiokit.{command}/1")
 
 
 def _noting_silence(rows: Iterable[Row], silent: list[str]) -> Iterator[Row]:
@@ -242,10 +275,14 @@ def _say_collisions(run: FolderRun, output: OutputOptions) -> None:
         say(f"and {left} more like this; -v names them.", output)
 
 
-def _close_with_summary(run: FolderRun, output: OutputOptions) -> None:
+def _say_summary(run: FolderRun, output: OutputOptions) -> None:
     for failure in run.failures():
         sys.stderr.write(f"audiokit: failed: {failure}\n")
     say(run.sentence(), output)
+
+
+def _close_with_summary(run: FolderRun, output: OutputOptions) -> None:
+    _say_summary(run, output)
     if run.manifest_error is not None:
         raise run.manifest_error
     if run.has_failures:

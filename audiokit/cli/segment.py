@@ -11,7 +11,7 @@ from audiokit.cli.options import BatchOptions, OutputOptions, Sources, command
 from audiokit.cli.run import run_recipe
 from audiokit.errors import SettingError
 from audiokit.recipe import make_recipe
-from audiokit.registry import FORMATS, SUFFIXES
+from audiokit.registry import FORMATS, kinds_by_suffix
 
 EXAMPLES = (
     "audiokit segment a.wav",
@@ -25,7 +25,7 @@ EXAMPLES = (
 )
 
 _FORMATS = FORMATS["segments"]
-_KINDS = {SUFFIXES.get(name, name): name for name in _FORMATS}
+_KINDS = kinds_by_suffix("segments")
 _FOUND, _SHOWN = "What a segment is", "What is written"
 
 

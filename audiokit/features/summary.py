@@ -12,7 +12,14 @@ from audiokit.errors import SettingError
 from audiokit.features.column_statistics import StatisticsMeter
 from audiokit.features.pitch_settings import HARMONICITY_FLOOR_DB
 
-__all__ = ["ABSENT", "DEFAULT_SUMMARIES", "check_summaries", "summarize", "summary_columns"]
+__all__ = [
+    "ABSENT",
+    "DEFAULT_SUMMARIES",
+    "check_summaries",
+    "summarize",
+    "summarize_stretches",
+    "summary_columns",
+]
 
 DEFAULT_SUMMARIES = ("mean", "std", "p10", "p50", "p90", "slope")
 """What a column is summed up as where nothing else is said."""
@@ -106,6 +113,57 @@ def summarize(
         if name in ABSENT:
             table[number] = _without_gaps(column(number), ABSENT[name], summaries, hop_s=hop_s)
     return table.ravel().astype(np.float32)
+
+
+def summarize_stretches(
+    stretches: NDArray[np.float32],
+    *,
+    columns: tuple[str, ...],
+    summaries: Sequence[str],
+    hop_s: float,
+) -> NDArray[np.float32]:
+    """Return each of many short stretches of rows in short, all at once.
+
+    The bits are those of `summarize` on each, up to 256 rows.
+
+    Args:
+        stretches: ``(stretches, rows, columns)``, one row at least.
+        columns: Names of the columns.
+        summaries: See `check_summaries`.
+        hop_s: From one row to the next.
+
+    Returns:
+        ``(stretches, columns * summaries)``, in the order of `summary_columns`.
+    """
+    n_stretches, n_rows, n_columns = stretches.shape
+    exact = stretches.astype(np.float64)
+    mean = exact.sum(axis=1) / n_rows
+    table = np.empty((n_stretches, n_columns, len(summaries)))
+    apart = exact - mean[:, np.newaxis]
+    places = (np.arange(n_rows) - (n_rows - 1) / 2.0)[:, np.newaxis]
+    ordered = np.sort(stretches, axis=1)
+    for at, name in enumerate(summaries):
+        if name == "mean":
+            table[..., at] = mean
+        elif name == "std":
+            table[..., at] = np.sqrt((apart * apart).sum(axis=1) / n_rows)
+        elif name == "slope":
+            # The sum of squared distances of n numbers in a row from their mean.
+            squares = max(n_rows * (n_rows * n_rows - 1.0) / 12.0, 0.5)
+            table[..., at] = (apart * places).sum(axis=1) / squares / hop_s
+        else:
+            share = {"min": 0.0, "max": 1.0}.get(name)
+            rank = (int(name[1:]) / 100.0 if share is None else share) * (n_rows - 1)
+            low = int(rank)
+            first = ordered[:, low].astype(np.float64)
+            second = ordered[:, min(low + 1, n_rows - 1)].astype(np.float64)
+            table[..., at] = first + (rank - low) * (second - first)
+    for number, column in enumerate(columns):
+        for stretch in range(n_stretches) if column in ABSENT else ():
+            values = stretches[stretch, :, number]
+            summed = _without_gaps(values, ABSENT[column], summaries, hop_s=hop_s)
+            table[stretch, number] = summed
+    return table.reshape(n_stretches, n_columns * len(summaries)).astype(np.float32)
 
 
 def _without_gaps(

@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiokit.errors import SettingError
-from audiokit.features.summary import summarize, summary_columns
+from audiokit.features.summary import summarize, summarize_stretches, summary_columns
 
 __all__ = ["WindowSummary"]
 
 _LONGEST_S = 3600.0
+# Longer windows are few, and are summed up one by one in constant memory.
+_SHORT_ROWS = 256
+_ROWS_AT_ONCE = 2048
 
 
 class WindowSummary:
@@ -59,17 +62,27 @@ class WindowSummary:
         Returns:
             Numbers of the windows that are now complete, and ``(windows, columns)``.
         """
-        numbers: list[int] = []
-        summed: list[NDArray[np.float32]] = []
-        start = 0
-        while start < len(rows):
-            room = self._stop(self._window) - self._n_done - self._n_held
-            taken = rows[start : start + room]
-            start += len(taken)
-            self._hold(taken)
-            if len(taken) == room:
-                self._close(numbers, summed)
-        return numbers, self._table(summed)
+        self._held.append(rows.copy())
+        self._n_held += len(rows)
+        stops = self._stops_within(self._n_done + self._n_held)
+        if not len(stops):
+            return [], np.zeros((0, len(self.columns)), np.float32)
+        held = np.concatenate(self._held)
+        starts = np.append(self._n_done, stops[:-1]) - self._n_done
+        counts = stops - self._n_done - starts
+        summed = np.empty((len(stops), len(self.columns)), np.float32)
+        # Windows hold one number of rows, or, where a hop is no part of them, two.
+        for count in np.unique(counts[counts > 0]):
+            alike = np.flatnonzero(counts == count)
+            n_at_once = max(1, _ROWS_AT_ONCE // int(count))
+            for first in range(0, len(alike), n_at_once):
+                some = alike[first : first + n_at_once]
+                summed[some] = self._summed(held[starts[some, np.newaxis] + np.arange(count)])
+        numbers = self._window + np.flatnonzero(counts)
+        self._window += len(stops)
+        self._held = [held[stops[-1] - self._n_done :].copy()]
+        self._n_done, self._n_held = int(stops[-1]), len(self._held[0])
+        return numbers.tolist(), summed[counts > 0]
 
     def finish(self, duration_s: float) -> tuple[list[int], NDArray[np.float32]]:
         """End the stream; return its last window, unless that begins where the stream ends.
@@ -77,41 +90,33 @@ class WindowSummary:
         Args:
             duration_s: How long the stream was.
         """
-        numbers: list[int] = []
-        summed: list[NDArray[np.float32]] = []
         is_within = self._window == 0 or self._window * self._window_s < duration_s - 1e-9
-        if self._n_held and is_within:
-            self._close(numbers, summed)
-        return numbers, self._table(summed)
+        if not self._n_held or not is_within:
+            return [], self._summed(np.zeros((0, 1, len(self._source)), np.float32))
+        return [self._window], self._summed(np.concatenate(self._held)[np.newaxis])
 
-    def _stop(self, window: int) -> int:
-        """Return the number of the first row behind a window."""
-        end_s = (window + 1) * self._window_s - self._first_s
+    def _stops_within(self, n_rows: int) -> NDArray[np.int64]:
+        """Return the number of the first row behind each further window that is complete."""
+        most = int((n_rows * self._hop_s + self._first_s) / self._window_s) + 2
+        ends_s = np.arange(self._window + 1, max(self._window, most) + 1) * self._window_s
         # A centre on the border belongs to the window behind; rounding does not move it.
-        return max(0, int(np.ceil(end_s / self._hop_s - 1e-6)))
+        stops = np.ceil((ends_s - self._first_s) / self._hop_s - 1e-6)
+        within: NDArray[np.int64] = np.maximum(stops, 0.0).astype(np.int64)
+        return within[: np.count_nonzero(within <= n_rows)]
 
-    def _hold(self, rows: NDArray[np.float32]) -> None:
-        if len(rows):
-            self._held.append(rows.copy())
-            self._n_held += len(rows)
-
-    def _close(self, numbers: list[int], summed: list[NDArray[np.float32]]) -> None:
-        if self._n_held:
-            rows = np.concatenate(self._held)
-            summed.append(
-                summarize(
-                    [rows],
-                    lambda number: rows[:, number],
-                    columns=self._source,
-                    summaries=self._summaries,
-                    hop_s=self._hop_s,
-                )
+    def _summed(self, stretches: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return stretches of one length in short, ``(stretches, columns)``."""
+        columns, hop_s, summaries = self._source, self._hop_s, self._summaries
+        if stretches.shape[1] <= _SHORT_ROWS:
+            return summarize_stretches(
+                stretches, columns=columns, summaries=summaries, hop_s=hop_s
             )
-            numbers.append(self._window)
-        self._n_done += self._n_held
-        self._held, self._n_held = [], 0
-        self._window += 1
-
-    def _table(self, summed: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-        empty = np.zeros((0, len(self.columns)), np.float32)
-        return np.stack(summed) if summed else empty
+        return np.stack(
+            [
+                summarize(
+                    [rows], rows.T.__getitem__, columns=columns, summaries=summaries,
+                    hop_s=hop_s,
+                )
+                for rows in stretches
+            ]
+        )  # fmt: skip

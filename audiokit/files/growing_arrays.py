@@ -40,6 +40,9 @@ class GrowingArrays(StagedOutput):
     def array(self, name: str) -> Any:
         """Return the array of that name."""
 
+    def before_group(self, rows: NDArray[Any]) -> None:
+        """Make ready for a group of rows."""
+
     def append(self, name: str, rows: NDArray[Any]) -> None:
         """Add rows, ``(rows, …)``, to an array; type and further axes as the first time.
 
@@ -60,6 +63,7 @@ class GrowingArrays(StagedOutput):
                 self._write(name, rest)
 
     def _write(self, name: str, rows: NDArray[Any]) -> None:
+        self.before_group(rows)
         array = self.array(name)
         n_before = array.shape[0]
         array.resize((n_before + len(rows), *array.shape[1:]))

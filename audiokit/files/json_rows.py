@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.files.atomic import replacing
+from audiokit.files.atomic import replacing, shown
 from audiokit.files.output import Output
 
 __all__ = ["JsonRows", "open_json_rows"]
@@ -74,4 +74,4 @@ def open_json_rows(
         yield JsonRows(Output(target, "stdout"), head, columns)
         return
     with replacing(target) as temporary, temporary.open("wb") as file:
-        yield JsonRows(Output(file, str(target)), head, columns)
+        yield JsonRows(Output(file, str(shown(target))), head, columns)

@@ -14,9 +14,10 @@ from audiokit.files.atomic import replacing
 from audiokit.files.parquet import parquet_writer
 from audiokit.files.staged import StagedOutput
 
-__all__ = ["SpanTable", "join_tables"]
+__all__ = ["SpanTable", "facts_of", "join_tables"]
 
-_ROWS_PER_GROUP = 1024
+# The library keeps some bytes of every column of every group until the end.
+_ROWS_PER_GROUP = 4096
 
 
 @final
@@ -83,6 +84,19 @@ class SpanTable(StagedOutput):
         arrays = [pa.array(items, field.type) for items, field in zip(head, self._schema)]  # noqa: B905  the features follow
         self._writer.write_table(pa.Table.from_arrays([*arrays, *features], schema=self._schema))
         self._held = []
+
+
+def facts_of(path: Path) -> tuple[list[str], dict[str, str]]:
+    """Return the columns of a Parquet file, and the text by name that is stored with it.
+
+    Args:
+        path: The file.
+    """
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(path)
+    facts = {name.decode(): text.decode() for name, text in (schema.metadata or {}).items()}
+    return list(schema.names), facts
 
 
 def join_tables(parts: Iterable[Path], target: Path) -> None:

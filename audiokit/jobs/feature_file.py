@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from audiokit.files.atomic import replacing
 from audiokit.files.json_rows import JsonRows, open_json_rows
 from audiokit.files.npz import NpzWriter
 from audiokit.jobs.feature_layout import FeatureLayout
-from audiokit.jobs.feature_spans import Span
+from audiokit.jobs.feature_spans import Span, SpanColumns
 
 __all__ = ["FeatureFile", "open_feature_file"]
 
@@ -29,18 +29,24 @@ class FeatureFile(ABC):
 
     Args:
         layout: What they are.
+
+    Attributes:
+        keeps_spans: Whether what rows stand for is written at the end, not with each row.
     """
+
+    keeps_spans: ClassVar[bool] = True
 
     def __init__(self, layout: FeatureLayout) -> None:
         self.layout = layout
         self.n_rows = 0
-        self.spans: list[Span] = []
+        self._spans = SpanColumns() if self.keeps_spans and layout.has_spans else None
 
     def append(self, rows: Rows, spans: Sequence[Span]) -> None:
         """Add rows, ``(rows, columns)``, and what they stand for where that is no frame."""
         self.write(rows, spans)
         self.n_rows += len(rows)
-        self.spans += spans
+        if self._spans is not None:
+            self._spans.append(spans)
 
     @abstractmethod
     def write(self, rows: Rows, spans: Sequence[Span]) -> None:
@@ -51,13 +57,7 @@ class FeatureFile(ABC):
 
     def span_arrays(self) -> dict[str, NDArray[Any]]:
         """Return ``label``, ``start_s`` and ``end_s`` of all rows, where they stand for any."""
-        if not self.layout.has_spans:
-            return {}
-        return {
-            "label": np.array([span.label for span in self.spans], np.str_),
-            "start_s": np.array([span.start_s for span in self.spans], np.float64),
-            "end_s": np.array([span.end_s for span in self.spans], np.float64),
-        }
+        return {} if self._spans is None else self._spans.arrays()
 
 
 class _Npz(FeatureFile):
@@ -132,6 +132,8 @@ class _Plain(FeatureFile):
 class _Spans(FeatureFile):
     """A Parquet table of stretches."""
 
+    keeps_spans = False
+
     def __init__(self, layout: FeatureLayout, table: Any) -> None:
         super().__init__(layout)
         self._table = table
@@ -142,6 +144,8 @@ class _Spans(FeatureFile):
 
 class _JsonLines(FeatureFile):
     """An object a row, pushed out at once."""
+
+    keeps_spans = False
 
     def __init__(self, layout: FeatureLayout, lines: JsonRows) -> None:
         super().__init__(layout)
@@ -196,7 +200,7 @@ def open_feature_file(
         from audiokit.files.kaldi_ark import write_script
 
         temporary, archive = beside["scp"]
-        write_script(temporary, key=_key_of(layout), archive=str(archive))
+        write_script(temporary, key=layout.key, archive=str(archive))
 
 
 @contextmanager
@@ -217,7 +221,7 @@ def _open_npy(target: Path, layout: FeatureLayout, _scratch: Path) -> Iterator[F
 def _open_ark(target: Path, layout: FeatureLayout, _scratch: Path) -> Iterator[FeatureFile]:
     from audiokit.files.kaldi_ark import ArkWriter
 
-    with ArkWriter(target, len(layout.columns), key=_key_of(layout)) as writer:
+    with ArkWriter(target, len(layout.columns), key=layout.key) as writer:
         yield _Plain(layout, writer)
 
 
@@ -251,13 +255,6 @@ def _open_zarr(target: Path, layout: FeatureLayout, _scratch: Path) -> Iterator[
 
     with ZarrWriter(target) as writer:
         yield _Attributed(layout, writer)
-
-
-def _key_of(layout: FeatureLayout) -> str:
-    """Return how Kaldi calls the matrix: the recording's bare name, in one word."""
-    from audiokit.jobs.segment_sink import recording_id
-
-    return "_".join(recording_id(layout.source).split()) or "stdin"
 
 
 def _write_index(target: Path, file: FeatureFile) -> None:

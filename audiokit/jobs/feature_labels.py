@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from audiokit.errors import UnreadableError
 from audiokit.jobs.segment_sink import recording_id
-from audiokit.vad.label_reader import LABEL_SUFFIXES, read_labels
+from audiokit.vad.label_reader import LABEL_SUFFIXES, read_labels, recordings_named
 from audiokit.vad.segments import Segment
 
 __all__ = ["labels_of"]
 
+_MOST_LISTED = 8
 
-def labels_of(source: str, labels: str) -> list[Segment]:
+
+def labels_of(source: str, labels: str, *, warn: Callable[[str], None]) -> list[Segment]:
     """Return the segments that label files name in a recording.
 
     Args:
         source: Path of the recording.
         labels: A label file, or a folder that has one of the recording's bare name.
+        warn: Told where they name none, and whose they name.
 
     Raises:
         UnreadableError: There is no label file, or it cannot be read.
@@ -40,4 +44,10 @@ def labels_of(source: str, labels: str) -> list[Segment]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableError(str(path), f"cannot be read ({error})", "Check it") from error
-    return read_labels(text, kind=kind, recording="_".join(recording.split()), source=str(path))
+    word = "_".join(recording.split())
+    segments = read_labels(text, kind=kind, recording=word, source=str(path))
+    others = recordings_named(text, kind=kind)
+    if not segments and others:
+        listed = ", ".join(others[:_MOST_LISTED]) + (" …" if len(others) > _MOST_LISTED else "")
+        warn(f"{path} names no segment of {word}, but of {listed}")
+    return segments

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from audiokit.errors import SettingError
 from audiokit.features.summary import summary_columns
+from audiokit.jobs.segment_sink import recording_id
 
 if TYPE_CHECKING:
     from audiokit.features.extractor import FeatureExtractor
     from audiokit.jobs.feature_write import FeatureWriteSettings
 
-__all__ = ["SCHEMA", "FeatureLayout", "frame_rule_of", "layout_of"]
+__all__ = ["SCHEMA", "FeatureLayout", "Frames", "frame_rule_of", "layout_of"]
 
 SCHEMA = "audiokit.features/1"
 
@@ -24,6 +26,8 @@ class FeatureLayout:
 
     Args:
         source: What the recording is called.
+        key: What it is called where a name must be one word, the folders that it lies in
+            included.
         columns: Name of each column, with its unit.
         families: Where each family lies in a row.
         first_frame_s: Time of the first frame's centre.
@@ -33,6 +37,7 @@ class FeatureLayout:
     """
 
     source: str
+    key: str
     columns: tuple[str, ...]
     families: Mapping[str, slice]
     first_frame_s: float
@@ -53,6 +58,38 @@ class FeatureLayout:
         return head | {"frame_rule": dict(self.facts), "columns": list(self.columns)}
 
 
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Whose frames, by which rule, in which columns: what several must have alike to be joined.
+
+    Args:
+        source: What the recording is called.
+        rule: Where the frames lie, and whose numbers they are.
+        columns: Name of each column.
+    """
+
+    source: str
+    rule: Mapping[str, Any]
+    columns: Sequence[str]
+
+    def check_like(self, first: Frames) -> None:
+        """Refuse to go together with other frames.
+
+        Raises:
+            SettingError: The rules or the columns differ.
+        """
+        # One run has one set of settings: what differs follows from the rates.
+        hint = "Add --sample-rate 16000."
+        rule = f"as {first.source} has, for both to go together"
+        for name in {**first.rule, **self.rule}:
+            value, expected = self.rule.get(name), first.rule.get(name)
+            if value != expected:
+                raise SettingError(f"{self.source}: {name}", value, f"{expected}, {rule}", hint)
+        if list(self.columns) != list(first.columns):
+            odd = sorted({*self.columns} ^ {*first.columns}) or ["their order"]
+            raise SettingError(f"{self.source}: columns", odd[0], f"the same {rule}", hint)
+
+
 def frame_rule_of(extractor: FeatureExtractor) -> dict[str, Any]:
     """Return where the frames of an extractor lie, and whose numbers they are."""
     grid = extractor.grid
@@ -67,7 +104,11 @@ def frame_rule_of(extractor: FeatureExtractor) -> dict[str, Any]:
 
 
 def layout_of(
-    extractor: FeatureExtractor, settings: FeatureWriteSettings, *, source: str
+    extractor: FeatureExtractor,
+    settings: FeatureWriteSettings,
+    *,
+    source: str,
+    place: str = "",
 ) -> FeatureLayout:
     """Return the layout of what an extractor's rows become.
 
@@ -75,6 +116,7 @@ def layout_of(
         extractor: Whose rows.
         settings: What becomes of them.
         source: What the recording is called.
+        place: Its path below the folder that was searched, if it was found in one.
     """
     facts = frame_rule_of(extractor) | {"normalize": settings.normalize, "per": settings.per}
     if settings.normalize != "none":
@@ -93,6 +135,7 @@ def layout_of(
     }
     return FeatureLayout(
         source=source,
+        key="_".join((place or recording_id(source)).replace("/", "-").split()) or "stdin",
         columns=columns,
         families=families,
         first_frame_s=extractor.frame_time_s(0),

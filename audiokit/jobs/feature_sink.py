@@ -142,7 +142,7 @@ class FeatureSink(Sink):
 
     def _segments(self) -> Sequence[Any]:
         if self._settings.labels is not None:
-            return labels_of(self._name, self._settings.labels)
+            return labels_of(self._name, self._settings.labels, warn=self._warn)
         if self._parts.segmentation is None:
             return ()
         report = self._parts.segmentation.finish()
@@ -206,7 +206,7 @@ def open_feature_sink(
         if step is not None:
             stack.callback(step.close)
             steps.append(step)
-    layout = layout_of(extractor, settings, source=task.name)
+    layout = layout_of(extractor, settings, source=task.name, place=task.place)
     for form, name in zip(
         recipe.formats("features"), recipe.result_names("features"), strict=True
     ):

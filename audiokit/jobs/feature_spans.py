@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +17,13 @@ from audiokit.features.windows import WindowSummary
 from audiokit.files.row_spool import RowSpool
 from audiokit.vad.segments import Segment
 
-__all__ = ["FrameRows", "FrameTimes", "RowMaker", "Span", "SpanRows", "WindowRows"]
+__all__ = ["FrameRows", "FrameTimes", "RowMaker", "Span", "SpanColumns", "SpanRows",
+           "WindowRows"]  # fmt: skip
 
 Rows = NDArray[np.float32]
 # More rows of one stretch than this are read from disk twice, and never held at once.
 _MOST_HELD = 16384
+_ROUNDED_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,30 @@ class Span:
     label: str
     start_s: float
     end_s: float
+
+
+class SpanColumns:
+    """What many rows stand for, in 20 bytes each."""
+
+    def __init__(self) -> None:
+        self._starts_s, self._ends_s = array("d"), array("d")
+        self._numbers = array("I")
+        self._labels: dict[str, int] = {}
+
+    def append(self, spans: Sequence[Span]) -> None:
+        """Take what the next rows stand for."""
+        for span in spans:
+            self._starts_s.append(span.start_s)
+            self._ends_s.append(span.end_s)
+            self._numbers.append(self._labels.setdefault(span.label, len(self._labels)))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return ``label``, ``start_s`` and ``end_s`` of all rows, ``(rows,)`` each."""
+        return {
+            "label": np.array(list(self._labels), np.str_)[np.array(self._numbers)],
+            "start_s": np.array(self._starts_s),
+            "end_s": np.array(self._ends_s),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +180,23 @@ class SpanRows(RowMaker):
             if self._spool.n_rows:
                 yield [Span("file", 0.0, duration_s)], self._summed(0, self._spool.n_rows)
             return
-        n_without = 0
+        n_without = n_cut = 0
         for segment in segments:
             start = self._times.first_at(segment.start_s)
             stop = min(self._times.first_at(segment.end_s), self._spool.n_rows)
             if start >= stop:
                 n_without += 1
                 continue
-            span = Span(segment.label, float(segment.start_s), float(segment.end_s))
+            # To the millisecond: labels are rounded to that.
+            n_cut += segment.end_s > duration_s + _ROUNDED_S
+            end_s = min(float(segment.end_s), duration_s)
+            span = Span(segment.label, float(segment.start_s), end_s)
             yield [span], self._summed(start, stop)
+        if n_cut:
+            says = "segment ends" if n_cut == 1 else "segments end"
+            is_cut = "is" if n_cut == 1 else "are"
+            place = f"after the recording, at {duration_s:.4g} s"
+            self.warnings.append(f"{n_cut} {says} {place}, and {is_cut} cut there")
         if n_without:
             noun = (
                 "segment holds no frame and has"

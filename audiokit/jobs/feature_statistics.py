@@ -10,9 +10,10 @@ from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any
 
-from audiokit.errors import SettingError
+from audiokit.errors import DiskFullError, ResourceError, SettingError
 from audiokit.features.column_statistics import ColumnStatistics
 from audiokit.files.atomic import replacing
+from audiokit.jobs.feature_layout import Frames
 
 __all__ = ["SavedStatistics", "StatisticsSettings", "merge_statistics", "read_statistics",
            "speaker_of"]  # fmt: skip
@@ -122,29 +123,37 @@ def read_statistics(path: Path) -> SavedStatistics:
         raise SettingError("stats", str(path), f"{_SCHEMA} JSON", hint) from error
 
 
-def merge_statistics(parts: Iterable[Path], target: Path) -> None:
+def merge_statistics(parts: Iterable[tuple[str, Path]], target: Path) -> None:
     """Write the statistics of several files as one, speaker by speaker, in their order.
 
     Args:
-        parts: Files of statistics of the same columns and frames; one at least.
+        parts: What each recording is called, and the file of its statistics; one at least.
         target: The file; its folders are made.
 
     Raises:
         SettingError: Their columns or frames differ, or there is no part.
+        ResourceError: The file cannot be written.
     """
-    whole: SavedStatistics | None = None
+    first: Frames | None = None
     speakers: dict[str, ColumnStatistics] = {}
-    for part in parts:
+    for source, part in parts:
         found = read_statistics(part)
-        whole = whole or found
-        found.check_fit(whole.frame_rule, whole.columns)
+        frames = Frames(source, found.frame_rule, found.columns)
+        first = first or frames
+        frames.check_like(first)
         for name, statistics in found.speakers.items():
             known = speakers.get(name)
             speakers[name] = statistics if known is None else known.merged(statistics)
-    if whole is None:
+    if first is None:
         raise SettingError("save_stats", str(target), "a recording with features to measure")
     ordered = {name: speakers[name] for name in sorted(speakers)}
-    SavedStatistics(whole.frame_rule, whole.columns, ordered).write(target)
+    try:
+        SavedStatistics(first.rule, tuple(first.columns), ordered).write(target)
+    except DiskFullError:
+        raise
+    except ResourceError as error:
+        hint = "Choose another file with --save-stats."
+        raise type(error)(error.subject, error.problem, hint) from error
 
 
 def speaker_of(source: str, speakers: str | None) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import audiokit
 from audiokit.files.hash import content_hash
 from audiokit.files.read import RawFormat, open_audio
 from audiokit.jobs.pipeline import Pipeline
+from audiokit.jobs.segment_sink import recording_id
 from audiokit.jobs.task import Limits, ProcessTask
 from audiokit.recipe import Recipe
 
@@ -75,6 +78,20 @@ class ProcessJob:
         folder = self.out or Path()
         targets = {kind: folder / relative for kind, relative in outputs.items()}
         scratch = self.out or Path(tempfile.gettempdir())
-        task = ProcessTask(source, targets, name=source, scratch=scratch, raw=self.raw)
+        place = _place_of(source, outputs.values())
+        task = ProcessTask(
+            source, targets, name=source, scratch=scratch, raw=self.raw, place=place
+        )
         row = process_file(task, self.recipe, self.limits)
         return {"hash": content_hash(source), **row, **outputs}
+
+
+def _place_of(source: str, outputs: Iterable[str]) -> str:
+    """Return where a source lies below the folder that was searched, as its outputs tell."""
+    places = [PurePosixPath(place) for place in outputs]
+    # Outputs mirror the tree of the sources below a folder for each kind, so that they end alike.
+    ends = zip(*(place.parent.parts[::-1] for place in places), strict=False)
+    folders = [parts[0] for parts in takewhile(lambda parts: len(set(parts)) == 1, ends)]
+    name = PurePosixPath(source).name
+    is_whole = all(place.name.startswith(name) for place in places)
+    return str(PurePosixPath(*folders[::-1], name if is_whole else recording_id(name)))

@@ -37,6 +37,8 @@ class ProcessTask:
         raw: The format of a headerless source.
         scratch: Folder for temporary files.
         is_live: Whether to go on with whatever has come, rather than wait for a long block.
+        place: The source's path below the folder that was searched, without its ending unless
+            that tells it apart; empty where it was named alone.
     """
 
     source: str | BinaryIO
@@ -45,3 +47,4 @@ class ProcessTask:
     scratch: Path
     raw: RawFormat | None = None
     is_live: bool = False
+    place: str = ""

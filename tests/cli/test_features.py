@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -205,7 +206,7 @@ def test_every_file_says_where_its_frames_lie(audiokit, take, tmp_path, form):
     elif form == "parquet":
         rule = json.loads(pq.read_schema(out / "take.parquet").metadata[b"frame_rule"])
     else:
-        name = {"npy": "take.json", "ark": "take.ark.json", "jsonl": "take.jsonl"}[form]
+        name = {"npy": "take.npy.json", "ark": "take.ark.json", "jsonl": "take.jsonl"}[form]
         text = (out / name).read_text()
         index = json.loads(text.splitlines()[0] if form == "jsonl" else text)
         assert (index["first_frame_s"], index["hop_s"]) == (0.0, 0.01)
@@ -220,14 +221,31 @@ def test_every_file_says_where_its_frames_lie(audiokit, take, tmp_path, form):
 
 
 @pytest.mark.parametrize("form", ["hdf5", "zarr"])
-def test_what_needs_an_extra_says_so_or_is_written(audiokit, take, tmp_path, form):
-    done = audiokit("features", take, "-o", tmp_path / "f", "--format", form, *FAMILIES)
-    if done.returncode == 5:
-        assert "pip install 'audiokit[tables]'" in done.stderr
-        assert not (tmp_path / "f").exists()
-        return
-    ok(done)
-    assert (tmp_path / "f" / f"take.{'h5' if form == 'hdf5' else 'zarr'}").exists()
+def test_what_the_extra_writes_holds_the_rows_and_their_rule(audiokit, take, tmp_path, form):
+    package = pytest.importorskip("h5py" if form == "hdf5" else "zarr")
+    ok(audiokit("features", take, "-o", tmp_path / "f", "--format", form, *FAMILIES))
+    if form == "hdf5":
+        found = package.File(tmp_path / "f" / "take.h5")
+    else:
+        found = package.open_group(str(tmp_path / "f" / "take.zarr"), mode="r")
+    rows = np.concatenate([found["mel"][:], found["energy"][:]], axis=1)
+    np.testing.assert_array_equal(rows, rows_of(take))
+    assert json.loads(found.attrs["frame_rule"])["hop_samples"] == 160
+
+
+@pytest.mark.parametrize(("form", "package"), [("hdf5", "h5py"), ("zarr", "zarr")])
+def test_what_needs_an_extra_says_so_where_it_is_not_there(
+    audiokit, take, tmp_path, form, package
+):
+    absent = tmp_path / "absent" / f"{package}.py"
+    absent.parent.mkdir()
+    absent.write_text("raise ImportError('as if it were not installed')\n")
+    path = os.pathsep.join([str(absent.parent), os.environ.get("PYTHONPATH", "")])
+    done = audiokit("features", take, "-o", tmp_path / "f", "--format", form, *FAMILIES,
+                    env={"PYTHONPATH": path})  # fmt: skip
+    assert done.returncode == 5
+    assert "pip install 'audiokit[tables]'" in done.stderr
+    assert not (tmp_path / "f").exists()
 
 
 def live_lines(pieces, *options):
@@ -301,7 +319,7 @@ def test_a_picture_lies_beside_the_features(audiokit, take, tmp_path):
     for name in ("x", "y"):
         done = audiokit("features", take, "-o", tmp_path / name, "--plot", *FAMILIES)
         ok(done)
-    pictures = [(tmp_path / name / "take.png").read_bytes() for name in ("x", "y")]
+    pictures = [(tmp_path / name / "take.features.png").read_bytes() for name in ("x", "y")]
     assert pictures[0] == pictures[1]
     assert pictures[0].startswith(b"\x89PNG")
 

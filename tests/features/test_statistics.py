@@ -220,3 +220,37 @@ def test_no_cutting_changes_a_bit_of_a_window(cuts):
     whole_numbers, whole = windows_of([ROWS])
     assert numbers == whole_numbers
     np.testing.assert_array_equal(rows, whole)
+
+
+@pytest.mark.parametrize("window_s", [0.01, 0.025, 0.37, 2.56, 3.0])
+def test_windows_at_once_have_the_bits_of_windows_one_by_one(window_s):
+    summaries = ("mean", "std", "min", "max", "p10", "p50", "p99", "slope")
+    options = {"window_s": window_s, "hop_s": 0.01, "first_s": 0.0125}
+    windows = WindowSummary(COLUMNS, summaries, **options)
+    numbers, summed = windows.push(ROWS)
+    places_s = 0.0125 + 0.01 * np.arange(len(ROWS))
+    for number, found in zip(numbers[:400], summed, strict=False):
+        within = (places_s > number * window_s - 1e-8) & (
+            places_s < (number + 1) * window_s - 1e-8
+        )
+        rows = ROWS[within]
+        alone = summarize(
+            [rows], rows.T.__getitem__, columns=COLUMNS, summaries=summaries, hop_s=0.01
+        )
+        np.testing.assert_array_equal(found, alone)
+
+
+@any_cuts
+def test_no_cutting_changes_a_bit_of_windows_of_one_or_two_rows(cuts):
+    def summed(pieces):
+        windows = WindowSummary(
+            COLUMNS[:1], DEFAULT_SUMMARIES, window_s=0.015, hop_s=0.01, first_s=0.0
+        )
+        found = [windows.push(piece[:, :1]) for piece in pieces] + [windows.finish(15.0)]
+        numbers = [number for some, _ in found for number in some]
+        return numbers, np.concatenate([rows for _, rows in found])
+
+    numbers, rows = summed(np.split(ROWS, cuts))
+    whole_numbers, whole = summed([ROWS])
+    assert numbers == whole_numbers == list(range(1000))
+    np.testing.assert_array_equal(rows, whole)

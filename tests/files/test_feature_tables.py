@@ -132,6 +132,16 @@ def test_arrays_of_an_extra_read_back_and_have_the_same_bytes_for_any_cutting(tm
     assert list(whole.values()) == list(cut.values())
 
 
+def test_the_room_that_is_taken_beforehand_is_given_back(tmp_path):
+    pytest.importorskip("h5py")
+    from audiokit.files.hdf5 import Hdf5Writer
+
+    with Hdf5Writer(tmp_path / "small.h5") as writer:
+        writer.append("mel", ROWS[:10, :1])
+    # One chunk of 1024 values and its index.
+    assert (tmp_path / "small.h5").stat().st_size < 16_000
+
+
 def test_rows_of_another_width_are_refused_and_nothing_is_left(tmp_path):
     with pytest.raises(BlockError, match="expected \\(rows, 7\\)"), NpyWriter(
         tmp_path / "x.npy", 7

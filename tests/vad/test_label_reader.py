@@ -6,7 +6,7 @@ import pytest
 
 from audiokit.errors import FormatError
 from audiokit.vad.formats import format_segments
-from audiokit.vad.label_reader import LABEL_SUFFIXES, read_labels
+from audiokit.vad.label_reader import LABEL_SUFFIXES, read_labels, recordings_named
 from audiokit.vad.segments import Segment
 
 SEGMENTS = [Segment(0.5, 1.25, label="ann"), Segment(1.0, 2.0, label="ben")]
@@ -47,3 +47,11 @@ def test_lines_of_other_recordings_are_left_out():
 def test_what_are_no_labels_is_refused_by_name(kind, text):
     with pytest.raises(FormatError, match=r"bad\.file"):
         read_labels(text, kind=kind, recording="take", source="bad.file")
+
+
+def test_a_label_file_tells_whose_segments_it_holds():
+    rttm = "SPEAKER b 1 0.0 1.0\n;; x\nSPEAKER a 1 1.0 1.0\nSPEAKER b 1 2.0 1.0\n"
+    assert recordings_named(rttm, kind="rttm") == ["a", "b"]
+    assert recordings_named("source,start_s,end_s\nz,0,1\n,1,2\n", kind="csv") == ["z"]
+    assert recordings_named("start_s,end_s\n0,1\n", kind="csv") == []
+    assert recordings_named("{}", kind="json") == []

@@ -12,7 +12,7 @@ from audiokit.errors import MissingExtraError
 from audiokit.features.engines import Device
 from audiokit.features.whole_file import WholeFileEngine
 
-__all__ = ["PyAudioAnalysisEngine"]
+__all__ = ["PyAudioAnalysisEngine", "short_term_features"]
 
 _FULL_SCALE = 32768.0
 
@@ -29,11 +29,11 @@ class PyAudioAnalysisEngine(WholeFileEngine):
     @classmethod
     def check_installed(cls, device: Device) -> None:
         del device  # it knows one
-        _features_module()
+        short_term_features()
 
     def rows(self, mono: NDArray[np.float32]) -> NDArray[np.float32]:
         grid = self.plan.grid
-        features, _ = _features_module().feature_extraction(
+        features, _ = short_term_features().feature_extraction(
             # It counts in 16 bits.
             mono.astype(np.float64) * _FULL_SCALE,
             grid.sample_rate,
@@ -44,7 +44,14 @@ class PyAudioAnalysisEngine(WholeFileEngine):
         return np.ascontiguousarray(features.T, np.float32)
 
 
-def _features_module() -> Any:
+def short_term_features() -> Any:
+    """Return the package's module of short-term features, the one door to the package.
+
+    Its other modules import packages that it does not declare, one of them under the GPL.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
     try:
         with warnings.catch_warnings():
             # It imports from a part of SciPy that is to go.

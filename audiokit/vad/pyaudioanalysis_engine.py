@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.errors import MissingExtraError, SettingError
+from audiokit.errors import SettingError
+from audiokit.features.pyaudioanalysis_engine import short_term_features
 from audiokit.files.resample import Resampler, ResampleSettings
 from audiokit.stage import Block, StreamFormat
 from audiokit.vad.framed_scorer import mix_down
@@ -68,7 +68,7 @@ class PyAudioAnalysisScorer(SpeechScorer):
             raise SettingError(
                 "sample_rate", fmt.sample_rate, f"{MIN_SAMPLE_RATE} Hz or more", "Resample first."
             )
-        _features_module()
+        short_term_features()
         self.fmt = fmt
         self.look_ahead_s = float("inf")
         self._to_native = Resampler(StreamFormat(fmt.sample_rate), ResampleSettings(_RATE))
@@ -115,7 +115,7 @@ def _judge(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     if n_windows < _LEAST_WINDOWS or not samples.any():
         return np.zeros(n_windows * _FRAMES_PER_WINDOW, np.float32)
     # It counts in 16 bits, and then removes the mean and the level.
-    features, _ = _features_module().feature_extraction(
+    features, _ = short_term_features().feature_extraction(
         samples * 32768.0, _RATE, _WINDOW_SAMPLES, _WINDOW_SAMPLES
     )
     probability = _smoothed(_loudness_probability(features))
@@ -165,14 +165,3 @@ def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
     extended = np.concatenate([head, values, tail])
     means: NDArray[np.float64] = np.convolve(np.full(reach, 1.0 / reach), extended, mode="same")
     return np.clip(means[reach : reach + len(values)], 0.0, 1.0)
-
-
-def _features_module() -> Any:
-    try:
-        with warnings.catch_warnings():
-            # It imports from a part of SciPy that is to go.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            from pyAudioAnalysis import ShortTermFeatures
-    except ImportError as error:
-        raise MissingExtraError("the engine pyaudioanalysis", "engines") from error
-    return ShortTermFeatures

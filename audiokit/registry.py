@@ -247,10 +247,10 @@ COMPANIONS: Mapping[str, Mapping[str, str]] = {
 }
 """What lies beside a file of a kind, and how its name ends."""
 
-SUFFIXES: Mapping[str, str] = {"lhotse": "jsonl", "hdf5": "h5"}
-"""How the name of a file ends whose kind is called otherwise."""
+SUFFIXES: Mapping[str, str] = {"lhotse": "jsonl", "hdf5": "h5", "jsonl": "features.jsonl"}
+"""How the name of a file ends whose kind is called otherwise, or that another command writes."""
 
-_ALSO_SUFFIXES: Mapping[str, str] = {"hdf5": "hdf5"}
+_ALSO_SUFFIXES: Mapping[str, str] = {"hdf5": "hdf5", "jsonl": "jsonl"}
 
 
 def kinds_by_suffix(what: str) -> Mapping[str, str]:

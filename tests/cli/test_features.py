@@ -206,7 +206,7 @@ def test_every_file_says_where_its_frames_lie(audiokit, take, tmp_path, form):
     elif form == "parquet":
         rule = json.loads(pq.read_schema(out / "take.parquet").metadata[b"frame_rule"])
     else:
-        name = {"npy": "take.npy.json", "ark": "take.ark.json", "jsonl": "take.features.jsonl"}[form]
+        name = "take.features.jsonl" if form == "jsonl" else f"take.{form}.json"
         text = (out / name).read_text()
         index = json.loads(text.splitlines()[0] if form == "jsonl" else text)
         assert (index["first_frame_s"], index["hop_s"]) == (0.0, 0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,7 @@ class WholeStreamPitch(PitchEngine):
         rows[:, 0], rows[:, 1] = f0_hz[: len(rows)], voicing[: len(rows)]
         return rows
 
+    @abstractmethod
     def track(
         self, samples: NDArray[np.float32]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -94,7 +96,6 @@ class WholeStreamPitch(PitchEngine):
         Args:
             samples: ``(samples,)``, a frame or more.
         """
-        raise NotImplementedError
 
 
 def mono(block: Block) -> NDArray[np.float32]:

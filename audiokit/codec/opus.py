@@ -13,7 +13,7 @@ from typing import Literal, final
 import numpy as np
 
 from audiokit.codec.opus_binding import OpusBinding, OpusState, open_opus
-from audiokit.codec.opus_packet import MAX_PACKET_BYTES, duration_48k, has_fec, is_celt
+from audiokit.codec.opus_packet import MAX_PACKET_BYTES, duration_48k, frame_48k, has_fec, is_celt
 from audiokit.errors import PacketError, SettingError
 from audiokit.ranges import check_range
 from audiokit.stage import Block, StreamFormat
@@ -292,7 +292,7 @@ class OpusDecoder:
         """
         if self._was_celt or not has_fec(following):
             return None
-        frame = OpusDecoder._frame_48k(following) // self._down
+        frame = frame_48k(following) // self._down
         if n_samples < frame or n_samples % self._unit:
             return None
         before = self.conceal(n_samples - frame)
@@ -327,10 +327,6 @@ class OpusDecoder:
         block: Block = np.minimum(self._out[:n_made], _ONE)
         np.maximum(block, _MINUS_ONE, out=block)
         return block
-
-    @staticmethod
-    def _frame_48k(payload: bytes) -> int:
-        return duration_48k(bytes([payload[0] & 0xFC]))
 
 
 def check_opus_format(fmt: StreamFormat) -> None:

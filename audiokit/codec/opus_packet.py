@@ -16,6 +16,7 @@ __all__ = [
     "MAX_PACKET_BYTES",
     "OpusPacket",
     "duration_48k",
+    "frame_48k",
     "has_fec",
     "is_celt",
     "lost_packets",
@@ -112,8 +113,15 @@ def duration_48k(payload: bytes) -> int:
         n_frames = payload[1] & 63
     n_samples = n_frames * _FRAME_48K[toc]
     if not 0 < n_samples <= _MAX_DURATION_48K:
-        raise PacketError(f"states {n_frames} frames of {_FRAME_48K[toc] / 48:g} ms", "1 to 120 ms")
+        raise PacketError(
+            f"states {n_frames} frames of {_FRAME_48K[toc] / 48:g} ms", "1 to 120 ms"
+        )
     return n_samples
+
+
+def frame_48k(payload: bytes) -> int:
+    """Return how long each frame of a packet sounds, in samples at 48 kHz, by its first byte."""
+    return _FRAME_48K[payload[0]]
 
 
 def is_celt(payload: bytes) -> bool:
@@ -221,9 +229,12 @@ def _equal(data: bytes, n_frames: int) -> tuple[bytes, ...]:
     size, left = divmod(len(data), n_frames)
     if left:
         raise PacketError(f"holds {len(data)} bytes for {n_frames} equal frames", "a multiple")
-    return tuple(data[start : start + size] for start in range(0, size * n_frames, size or 1))[
-        :n_frames
-    ] or (b"",) * n_frames
+    return (
+        tuple(data[start : start + size] for start in range(0, size * n_frames, size or 1))[
+            :n_frames
+        ]
+        or (b"",) * n_frames
+    )
 
 
 def _length_at(data: bytes, position: int) -> tuple[int, int]:
@@ -237,4 +248,6 @@ def _length_at(data: bytes, position: int) -> tuple[int, int]:
 
 
 def _too_short(stated: int, found: int) -> PacketError:
-    return PacketError(f"states {stated} bytes of frames and holds {found}", "as many as it states")
+    return PacketError(
+        f"states {stated} bytes of frames and holds {found}", "as many as it states"
+    )

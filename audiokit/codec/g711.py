@@ -27,12 +27,12 @@ _LARGEST, _SMALLEST = np.float32(32767.0), np.float32(-32768.0)
 
 def compress(pcm: NDArray[np.int16], law: Law) -> NDArray[np.uint8]:
     """Return the code of each 16-bit sample; same shape."""
-    return _codes(law)[pcm.view(np.uint16)]
+    return _codes(law).take(pcm.view(np.uint16))
 
 
 def expand(codes: NDArray[np.uint8], law: Law) -> NDArray[np.int16]:
     """Return the 16-bit sample of each code; same shape."""
-    return _values(law)[codes]
+    return _values(law).take(codes)
 
 
 def encode_g711(block: Block, law: Law) -> bytes:
@@ -44,8 +44,7 @@ def encode_g711(block: Block, law: Law) -> bytes:
     """
     scaled = block * _FULL_SCALE
     np.rint(scaled, out=scaled)
-    np.minimum(scaled, _LARGEST, out=scaled)
-    np.maximum(scaled, _SMALLEST, out=scaled)
+    np.clip(scaled, _SMALLEST, _LARGEST, out=scaled)
     return compress(scaled.astype(np.int16), law).tobytes()
 
 
@@ -57,7 +56,7 @@ def decode_g711(payload: bytes, law: Law, *, channels: int = 1) -> Block:
 
 def expanded_block(codes: NDArray[np.uint8], law: Law) -> Block:
     """Return the sample of each code, full scale ±1.0; same shape."""
-    return _floats(law)[codes]
+    return _floats(law).take(codes)
 
 
 @lru_cache(maxsize=2)
@@ -100,14 +99,16 @@ def _compressed_ulaw(samples: NDArray[np.int64]) -> NDArray[np.int64]:
     magnitude = np.minimum((_mirrored(samples) >> 2) + 33, 0x1FFF)
     segment = _position_of_first_one(magnitude >> 6)
     code = segment << 4 | (magnitude >> (segment + 1) & 0x0F)
-    return np.where(samples < 0, 0x7F, 0xFF) - code
+    codes: NDArray[np.int64] = np.where(samples < 0, 0x7F, 0xFF) - code
+    return codes
 
 
 def _compressed_alaw(samples: NDArray[np.int64]) -> NDArray[np.int64]:
     magnitude = _mirrored(samples) >> 4
     segment = _position_of_first_one(magnitude >> 4)
     code = segment << 4 | (magnitude >> np.maximum(segment - 1, 0) & 0x0F)
-    return (code | np.where(samples < 0, 0, 0x80)) ^ 0x55
+    codes: NDArray[np.int64] = (code | np.where(samples < 0, 0, 0x80)) ^ 0x55
+    return codes
 
 
 def _mirrored(samples: NDArray[np.int64]) -> NDArray[np.int64]:

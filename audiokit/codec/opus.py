@@ -18,7 +18,7 @@ from audiokit.errors import PacketError, SettingError
 from audiokit.ranges import check_range
 from audiokit.stage import Block, StreamFormat
 
-__all__ = ["OPUS_RATES", "OpusDecoder", "OpusEncoder", "OpusSettings", "PI_FORMAT"]
+__all__ = ["OPUS_RATES", "PI_FORMAT", "OpusDecoder", "OpusEncoder", "OpusSettings"]
 
 OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 """The sample rates that Opus has, in Hz."""
@@ -130,8 +130,8 @@ class OpusEncoder:
         step = self._buffer.strides[0] * self.frame_samples
         start = self._buffer.ctypes.data
         self._addresses = [start + number * step for number in range(_BUFFERED_FRAMES)]
-        packet = np.zeros(MAX_PACKET_BYTES, np.uint8)
-        self._packet, self._packet_at = memoryview(packet), packet.ctypes.data
+        packet = (ctypes.c_ubyte * MAX_PACKET_BYTES)()
+        self._packet, self._packet_at = memoryview(packet).cast("B"), ctypes.addressof(packet)
         self.n_samples = self._n_held = 0
 
     @property

@@ -57,4 +57,5 @@ def _voice() -> Block:
     rate = PI_FORMAT.sample_rate
     time_s = np.arange(_N_FRAMES * rate // 50) / rate
     tones = [np.sin(2 * np.pi * 120 * n * time_s) / n for n in range(1, 30)]
-    return (0.2 * np.sum(tones, axis=0)).astype(np.float32)[:, np.newaxis]
+    voice: Block = (0.2 * np.sum(tones, axis=0)).astype(np.float32)[:, np.newaxis]
+    return voice

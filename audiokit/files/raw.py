@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from audiokit.codec.g711 import Law, expanded_block
 from audiokit.errors import EmptyError, SettingError

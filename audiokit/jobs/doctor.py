@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any
@@ -16,6 +17,8 @@ from audiokit.errors import MissingDeviceError
 __all__ = ["examine"]
 
 Row = dict[str, Any]
+# What only those need who work on audiokit itself.
+_FOR_DEVELOPERS = frozenset({"bench", "dev", "docs"})
 
 
 def examine(opus_library: str | None = None) -> Iterator[Row]:
@@ -27,13 +30,7 @@ def examine(opus_library: str | None = None) -> Iterator[Row]:
     yield _row("program", "audiokit", audiokit.__version__)
     yield _row("program", "python", platform.python_version(), platform.platform())
     yield from _opus_rows(opus_library)
-    seen: set[str] = set()
-    for name, extra in _requirements():
-        # A package that the core brings is not told again for an extra.
-        if name in seen or name == "audiokit":
-            continue
-        seen.add(name)
-        yield _package_row(name, extra)
+    yield from _package_rows()
 
 
 def _row(kind: str, name: str, found: str | None, detail: str = "") -> Row:
@@ -66,24 +63,32 @@ def _opus_rows(opus_library: str | None) -> Iterator[Row]:
             yield _row("library", "libopus", found.version, f"not used: {path}")
 
 
-def _requirements() -> Iterator[tuple[str, str]]:
-    """Yield each package that audiokit names, with the extra that brings it."""
+def _requirements() -> Iterator[tuple[str, str, bool]]:
+    """Yield each package that audiokit names, the extra that brings it, and if it depends."""
     try:
         lines = requires("audiokit") or []
     except PackageNotFoundError:
         return  # run from its folder, without having been installed
     for line in lines:
-        name = line.partition(";")[0]
-        for mark in "[<>=!~ (":
-            name = name.partition(mark)[0]
-        _, _, extra = line.partition("extra == ")
-        yield name.strip(), extra.strip().strip("'\"")
+        found = re.match(r"[\w.-]+", line)
+        extra = re.search(r"extra == ['\"](\w+)", line)
+        depends = "python_version" in line or "sys_platform" in line
+        if found is not None and (extra is None or extra[1] not in _FOR_DEVELOPERS):
+            yield found[0], extra[1] if extra else "", depends
 
 
-def _package_row(name: str, extra: str) -> Row:
-    kind = f"extra {extra}" if extra else "package"
-    try:
-        return _row(kind, name, version(name))
-    except PackageNotFoundError:
-        wanted = f"'audiokit[{extra}]'" if extra else name
-        return _row(kind, name, None, f"pip install {wanted}")
+def _package_rows() -> Iterator[Row]:
+    seen = {"audiokit"}
+    for name, extra, depends in _requirements():
+        # A package that the core brings is not told again for an extra.
+        if name in seen:
+            continue
+        seen.add(name)
+        kind = f"extra {extra}" if extra else "package"
+        try:
+            yield _row(kind, name, version(name))
+        except PackageNotFoundError:
+            # Some are for other systems and Pythons, and rightly absent.
+            if not depends:
+                wanted = f"'audiokit[{extra}]'" if extra else name
+                yield _row(kind, name, None, f"pip install {wanted}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import final
 
 from audiokit.codec.ogg_reader import OggGap, OggItem, OggLink, OggOpusReader, OggPacket
 from audiokit.codec.ogg_writer import OpusHead
@@ -26,6 +27,7 @@ _LONGEST_GAP_48K = 60 * 48_000
 _UNIT_48K = 120
 
 
+@final
 @dataclass(slots=True)
 class OpusSource:
     """Opus in a file; a context manager.
@@ -122,10 +124,9 @@ def _in_container(source: ByteSource) -> OpusSource:
             head = OpusHead(min(stream.channels, 255), 0)
         _check_head(source.path, head)
         items = _timed(stream, head)
-        found = OpusSource(
+        return OpusSource(
             stream.container, head, stream.tags, items, stream.warnings, stack.pop_all()
         )
-    return found
 
 
 def _timed(stream: PacketStream, head: OpusHead) -> Iterator[OggItem]:
@@ -164,5 +165,5 @@ def _item(packet: ContainerPacket, last_48k: int, *, is_last: bool) -> OggPacket
     if is_last and packet.duration_s is not None and not packet.discard_samples:
         # MP4 shortens the last packet; Matroska's milliseconds say nothing so fine.
         stated = round(packet.duration_s * 48_000)
-        keep = stated if stated < n_48k else n_48k
+        keep = min(stated, n_48k)
     return OggPacket(packet.payload, n_48k, min(max(keep, 0), n_48k))

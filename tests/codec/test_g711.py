@@ -1,4 +1,4 @@
-"""G.711 against the ITU's algorithm, written out sample by sample, and against others' decoders."""
+"""G.711 against the ITU's algorithm, written out sample by sample, and against audioop."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
     AudiokitError                          exit code
     ├── SettingError (ValueError)              2   a setting that cannot be honoured
     ├── BlockError (ValueError)                1   a block that breaks the contract
-    ├── PacketError (ValueError)               1   a packet that is none of its codec
     ├── NothingToDoError                       3   no input was found
     ├── GateError                              4   a quality gate was not met
     ├── MissingExtraError                      5   an optional package is not installed
@@ -17,6 +16,7 @@
         │   ├── HeaderError                          a header that cannot be true
         │   ├── EmptyError                           no samples at all
         │   ├── TooShortError, TooLongError          outside the limits that were set
+        │   ├── MalformedPacketError                 bytes that are no packet of their kind
         │   └── SampleError                          NaN, infinity or absurd values
         └── ResourceError                          the machine is at fault
             ├── DiskFullError
@@ -45,11 +45,11 @@ __all__ = [
     "HeaderError",
     "InterruptedRunError",
     "ItemError",
+    "MalformedPacketError",
     "MissingDeviceError",
     "MissingExtraError",
     "NothingToDoError",
     "OutOfMemoryError",
-    "PacketError",
     "PermissionDeniedError",
     "ResourceError",
     "SampleError",
@@ -100,22 +100,6 @@ class BlockError(AudiokitError, ValueError):
 
     def __str__(self) -> str:
         return f"block {self.problem}, expected {self.expected}."
-
-
-class PacketError(AudiokitError, ValueError):
-    """A packet that is none of its codec: damaged, cut, or of something else.
-
-    Args:
-        problem: What is wrong, as a clause: ``"is empty"``.
-        expected: The rule.
-    """
-
-    def __init__(self, problem: str, expected: str) -> None:
-        super().__init__(problem, expected)
-        self.problem, self.expected = problem, expected
-
-    def __str__(self) -> str:
-        return f"packet {self.problem}, expected {self.expected}."
 
 
 class NothingToDoError(AudiokitError):
@@ -214,6 +198,10 @@ class TooLongError(SourceError):
 
 class SampleError(SourceError):
     """The input holds NaN, infinity or values far outside full scale."""
+
+
+class MalformedPacketError(SourceError):
+    """A packet is not what packets of its kind are."""
 
 
 class ResourceError(ItemError):

@@ -15,7 +15,7 @@ from typing import TypeAlias, final
 from audiokit.codec.ogg_scan import FoundPage, PageScanner
 from audiokit.codec.ogg_writer import OpusHead
 from audiokit.codec.opus_packet import duration_48k
-from audiokit.errors import PacketError
+from audiokit.errors import MalformedPacketError
 from audiokit.files.ogg_pages import Page
 
 __all__ = ["OggGap", "OggItem", "OggLink", "OggOpusReader", "OggPacket"]
@@ -158,8 +158,8 @@ class OggOpusReader:
         self._end_stream()
         try:
             head = OpusHead.from_bytes(body)
-        except PacketError as error:
-            self._warn(f"a stream is left out: its {error}")
+        except MalformedPacketError as error:
+            self._warn(f"a stream is left out, whose header {error.problem}")
             return
         self._stream = _Stream(found.serial, head, next_number=found.page.number + 1)
 
@@ -266,7 +266,7 @@ class OggOpusReader:
     def _timed(self, packet: bytes) -> OggPacket:
         try:
             n_48k = duration_48k(packet)
-        except PacketError:
+        except MalformedPacketError:
             return OggPacket(packet, self._last_48k, self._last_48k, is_broken=True)
         self._last_48k = n_48k
         return OggPacket(packet, n_48k, n_48k)

@@ -13,8 +13,15 @@ from typing import Literal, final
 import numpy as np
 
 from audiokit.codec.opus_binding import OpusBinding, OpusState, open_opus
-from audiokit.codec.opus_packet import MAX_PACKET_BYTES, duration_48k, frame_48k, has_fec, is_celt
-from audiokit.errors import PacketError, SettingError
+from audiokit.codec.opus_packet import (
+    MAX_PACKET_BYTES,
+    duration_48k,
+    frame_48k,
+    has_fec,
+    is_celt,
+    not_a_packet,
+)
+from audiokit.errors import SettingError
 from audiokit.ranges import check_range
 from audiokit.stage import Block, StreamFormat
 
@@ -179,7 +186,7 @@ class OpusEncoder:
             n_bytes = encode(state, frame_at, frame_samples, packet_at, MAX_PACKET_BYTES)
             if n_bytes < 0:
                 problem = f"could not be encoded ({self._library.problem(n_bytes)})"
-                raise PacketError(problem, "samples of the stream's format")
+                raise not_a_packet(problem, "samples of the stream's format")
             packets.append(bytes(self._packet[:n_bytes]))
         if n_full:
             end = n_full * frame_samples
@@ -254,16 +261,15 @@ class OpusDecoder:
         self._unit = fmt.sample_rate // 400
         self._longest = fmt.sample_rate * _LONGEST_MS // 1000
         self._down = 48_000 // fmt.sample_rate
-        self._out = np.zeros(self._longest * fmt.channels, np.float32)
+        self._out = fmt.silence(self._longest)
         self._out_at = ctypes.c_void_p(self._out.ctypes.data)
-        self._channels = fmt.channels
-        self._was_celt = True
+        self._last: bytes | None = None
 
     def n_samples(self, payload: bytes) -> int:
         """Return how long a packet sounds, in samples of `fmt`.
 
         Raises:
-            PacketError: It is no Opus packet.
+            MalformedPacketError: It is no Opus packet.
         """
         return duration_48k(payload) // self._down
 
@@ -271,13 +277,13 @@ class OpusDecoder:
         """Return a packet's sound, ``(samples, channels)``, float32, within ±1.
 
         Raises:
-            PacketError: It is no Opus packet.
+            MalformedPacketError: It is no Opus packet.
         """
         if not payload:
             # libopus would take it for a loss.
             duration_48k(payload)
         block = self._run(payload, len(payload), self._longest, 0)
-        self._was_celt = is_celt(payload)
+        self._last = payload
         return block
 
     def recover(self, following: bytes, n_samples: int) -> Block | None:
@@ -292,9 +298,10 @@ class OpusDecoder:
             ``(n_samples, channels)``, or None where it carries no copy: then nothing was done.
 
         Raises:
-            PacketError: `following` is no Opus packet.
+            MalformedPacketError: `following` is no Opus packet.
         """
-        if self._was_celt or not has_fec(following):
+        # After the mode without speech layers there is nothing that a copy could go on from.
+        if self._last is None or is_celt(self._last) or not has_fec(following):
             return None
         frame = frame_48k(following) // self._down
         if n_samples < frame or n_samples % self._unit:
@@ -319,18 +326,17 @@ class OpusDecoder:
     def reset(self) -> None:
         """Forget the stream: the sender began anew."""
         self._state.reset(self._reset_request)
-        self._was_celt = True
+        self._last = None
 
     def _run(self, payload: bytes | None, n_bytes: int, n_samples: int, fec: int) -> Block:
         n_made = self._decode(self._state.pointer, payload, n_bytes, self._out_at, n_samples, fec)
         if n_made < 0:
             problem = f"of {n_bytes} bytes does not decode ({self._library.problem(n_made)})"
-            raise PacketError(problem, "an Opus packet (RFC 6716, section 3)")
-        heard = self._out[: n_made * self._channels]
+            raise not_a_packet(problem, "an Opus packet (RFC 6716, section 3)")
+        block: Block = self._out[:n_made].copy()
         # Where the largest value lies is found several times faster than all are clipped.
-        if not (heard.item(heard.argmax()) <= 1.0 and heard.item(heard.argmin()) >= -1.0):
-            np.clip(np.nan_to_num(heard, copy=False), -1.0, 1.0, out=heard)
-        block: Block = heard.reshape(-1, self._channels).copy()
+        if not (block.item(block.argmax()) <= 1.0 and block.item(block.argmin()) >= -1.0):
+            np.clip(np.nan_to_num(block, copy=False), -1.0, 1.0, out=block)
         return block
 
 

@@ -10,7 +10,7 @@ from typing import final
 from audiokit.codec.ogg_reader import OggGap, OggItem, OggLink, OggOpusReader, OggPacket
 from audiokit.codec.ogg_writer import OpusHead
 from audiokit.codec.opus_packet import duration_48k
-from audiokit.errors import CorruptError, FormatError, PacketError
+from audiokit.errors import CorruptError, FormatError, MalformedPacketError
 from audiokit.files.av_packets import ContainerPacket, PacketStream, open_packets
 from audiokit.files.sniff import container_of_bytes
 from audiokit.files.source import ByteSource, held
@@ -119,7 +119,7 @@ def _in_container(source: ByteSource) -> OpusSource:
         stack.callback(stream.close)
         try:
             head = OpusHead.from_bytes(stream.header)
-        except PacketError:
+        except MalformedPacketError:
             # CAF carries none: what it skips is unknown here.
             head = OpusHead(min(stream.channels, 255), 0)
         _check_head(source.path, head)
@@ -159,7 +159,7 @@ def _timed(stream: PacketStream, head: OpusHead) -> Iterator[OggItem]:
 def _item(packet: ContainerPacket, last_48k: int, *, is_last: bool) -> OggPacket:
     try:
         n_48k = duration_48k(packet.payload)
-    except PacketError:
+    except MalformedPacketError:
         return OggPacket(packet.payload, last_48k, last_48k, is_broken=True)
     keep = n_48k - packet.discard_samples
     if is_last and packet.duration_s is not None and not packet.discard_samples:

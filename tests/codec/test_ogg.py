@@ -20,7 +20,7 @@ from audiokit.codec.ogg_scan import PageScanner
 from audiokit.codec.ogg_writer import OggOpusWriter, OpusHead, opus_tags
 from audiokit.codec.opus import OPUS_RATES, OpusEncoder, OpusSettings
 from audiokit.codec.opus_stream import OpusStreamDecoder
-from audiokit.errors import PacketError, SettingError
+from audiokit.errors import MalformedPacketError, SettingError
 from audiokit.files.ogg_pages import Page, first_page
 from audiokit.stage import StreamFormat
 from audiokit.testing import speechlike
@@ -292,7 +292,7 @@ def test_a_stream_that_was_recorded_from_its_middle_begins_at_once(packets):
     ],
 )
 def test_a_header_that_cannot_be_is_refused(header):
-    with pytest.raises(PacketError, match="expected"):
+    with pytest.raises(MalformedPacketError, match="expected"):
         OpusHead.from_bytes(header)
 
 

@@ -15,7 +15,7 @@ EXAMPLES = (
     "audiokit encode talk.wav -o talk.opus",
     "audiokit encode takes/ -o opus/ --resample 16000 --channels mono --json",
     "audiokit encode song.flac -o song.opus --application audio --bitrate-bps 96000",
-    "audiokit encode call.wav -o call.wav8 --codec ulaw --container wav",
+    "audiokit encode call.wav -o call-ulaw.wav --codec ulaw",
     "audiokit encode call.wav -o call.al --codec alaw --resample 8000",
 )
 

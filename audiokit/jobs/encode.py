@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -53,10 +54,19 @@ class EncodeSettings:
             raise SettingError("codec", self.codec, "opus, ulaw or alaw")
         if self.channels not in ("keep", "mono", "stereo"):
             raise SettingError("channels", self.channels, "keep, mono or stereo")
+        if self.codec != "opus":
+            self._refuse_settings_of_opus()
         if self.resample is not None:
             fmt = StreamFormat(self.resample)
             if self.codec == "opus":
                 check_opus_format(fmt)
+
+    def _refuse_settings_of_opus(self) -> None:
+        usual = OpusSettings()
+        for each in dataclasses.fields(usual):
+            value = getattr(self.opus, each.name)
+            if value != getattr(usual, each.name):
+                raise SettingError(each.name, value, f"nothing with the codec {self.codec}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,7 @@ def test_a_rate_that_opus_lacks_is_named_with_the_flag_that_helps(tmp_path, audi
         (["-o", "x.opus", "--codec", "ulaw"], "expected a name ending in .wav"),
         (["-o", "x.opus", "--container", "wav"], "container is 'wav', expected ogg for opus"),
         (["-o", "x.opus", "--bitrate-bps", "1"], "expected 6000 to 510000 bit/s"),
+        (["-o", "x.ul", "--codec", "ulaw", "--no-fec"], "fec is False, expected nothing with the"),
         (["-o", "x.opus", "--resample", "11025"], "Add --resample 12000."),
         (["-o", "take.wav", "--codec", "ulaw"], "expected another file than the source"),
     ],

@@ -49,10 +49,10 @@ def decode(
     batch: BatchOptions,
     output: RowOptions,
 ) -> None:
-    """Decode Opus (Ogg, WebM, Matroska, MP4, CAF) or G.711 (WAV, AU, bare) to samples.
+    """Decode Opus or G.711; what was lost is concealed.
 
-    Lost packets come from the copies in those after them (FEC) or are concealed; the row tells
-    how much.
+    Opus in Ogg, WebM, Matroska, MP4 and CAF; G.711 in WAV, AU or bare. Lost packets come from the
+    copies in those after them (FEC), where there are any; the row tells how much was lost.
     """
     from audiokit.files.write import WriteSettings
     from audiokit.jobs.decode import DecodeJob, DecodeSettings

@@ -106,6 +106,7 @@ class OggOpusReader:
 
     Attributes:
         warnings: What is wrong with the file, or left out; each sentence once.
+        others: What else the file holds, such as ``Vorbis``.
         n_streams: How many streams of Opus began, one after the other.
     """
 
@@ -114,14 +115,9 @@ class OggOpusReader:
         self.n_streams = 0
         self._scanner = PageScanner()
         self._stream: _Stream | None = None
-        self._others: dict[int, str] = {}
+        self.others: list[str] = []
         self._last_48k = 960
         self._items: list[OggItem] = []
-
-    @property
-    def others(self) -> tuple[str, ...]:
-        """What else the file holds, such as ``Vorbis``."""
-        return tuple(dict.fromkeys(self._others.values()))
 
     def push(self, data: bytes) -> list[OggItem]:
         """Take the next bytes; return what they complete."""
@@ -153,7 +149,7 @@ class OggOpusReader:
         # Interleaved streams all begin before the first one sounds.
         is_silent = stream is not None and not stream.has_ended and not stream.sounds
         if is_silent or not body.startswith(b"OpusHead"):
-            self._add_other(found.serial, body)
+            self._add_other(body)
             return
         self._end_stream()
         try:
@@ -163,9 +159,10 @@ class OggOpusReader:
             return
         self._stream = _Stream(found.serial, head, next_number=found.page.number + 1)
 
-    def _add_other(self, serial: int, body: bytes) -> None:
+    def _add_other(self, body: bytes) -> None:
         name = next((text for magic, text in _OTHERS.items() if body.startswith(magic)), "unknown")
-        self._others[serial] = name
+        if name not in self.others:
+            self.others.append(name)
         self._warn(f"it also holds {name}, which is left out")
 
     def _continue(self, stream: _Stream, page: Page) -> None:
@@ -259,7 +256,7 @@ class OggOpusReader:
 
     def _add_gap(self, n_48k: int) -> None:
         if n_48k > _LONGEST_GAP_48K:
-            self._warn(f"positions jump by {n_48k / 48_000:.1f} s, which is not filled")
+            self._warn("positions jump by more than 60 s, which is not filled")
             return
         self._items.append(OggGap(n_48k))
 

@@ -25,6 +25,7 @@ _AV_CONTAINERS = frozenset({"Matroska", "MP4", "CAF"})
 _TOLERANCE_48K = 480
 _LONGEST_GAP_48K = 60 * 48_000
 _UNIT_48K = 120
+_JUMPED = "times jump by more than 60 s, which is not filled"
 
 
 @final
@@ -142,8 +143,8 @@ def _timed(stream: PacketStream, head: OpusHead) -> Iterator[OggItem]:
         if start_48k is not None and end_48k is not None:
             missing = start_48k - end_48k
             if missing > _LONGEST_GAP_48K:
-                said = f"times jump by {missing / 48_000:.1f} s, which is not filled"
-                stream.warnings.append(said)
+                if _JUMPED not in stream.warnings:
+                    stream.warnings.append(_JUMPED)
                 end_48k = start_48k
             elif missing > _TOLERANCE_48K:
                 gap = round(missing / _UNIT_48K) * _UNIT_48K

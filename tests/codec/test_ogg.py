@@ -268,7 +268,7 @@ def test_other_streams_are_named():
     soundfile.write(vorbis, stereo, 16_000, format="OGG", subtype="VORBIS")
     block, reader, _ = read(vorbis.getvalue())
     assert not len(block)
-    assert reader.others == ("Vorbis",)
+    assert reader.others == ["Vorbis"]
 
 
 def test_a_stream_that_was_recorded_from_its_middle_begins_at_once(packets):

@@ -122,7 +122,8 @@ class OggOpusWriter:
         self._packets: list[bytes] = []
         self._lacing: list[int] = []
         self._page_48k = 0
-        self._toc = 0
+        # What is lost before anything came is of the narrowest speech mode.
+        self._toc = 4 if head.channels == 2 else 0
 
     def begin(self) -> bytes:
         """Return the headers: what the file begins with."""

@@ -263,6 +263,8 @@ class OpusDecoder:
         self._down = 48_000 // fmt.sample_rate
         self._out = fmt.silence(self._longest)
         self._out_at = ctypes.c_void_p(self._out.ctypes.data)
+        # Packets have few lengths: each is cut out of the output once.
+        self._views: dict[int, tuple[Block, Block]] = {}
         self._last: bytes | None = None
 
     def n_samples(self, payload: bytes) -> int:
@@ -333,11 +335,17 @@ class OpusDecoder:
         if n_made < 0:
             problem = f"of {n_bytes} bytes does not decode ({self._library.problem(n_made)})"
             raise not_a_packet(problem, "an Opus packet (RFC 6716, section 3)")
-        block: Block = self._out[:n_made].copy()
+        heard, flat = self._views.get(n_made) or self._view(n_made)
         # Where the largest value lies is found several times faster than all are clipped.
-        if not (block.item(block.argmax()) <= 1.0 and block.item(block.argmin()) >= -1.0):
-            np.clip(np.nan_to_num(block, copy=False), -1.0, 1.0, out=block)
-        return block
+        if not (flat.item(flat.argmax()) <= 1.0 and flat.item(flat.argmin()) >= -1.0):
+            np.clip(np.nan_to_num(flat, copy=False), -1.0, 1.0, out=flat)
+        return heard.copy()
+
+    def _view(self, n_samples: int) -> tuple[Block, Block]:
+        """Return the first samples of the output, as a block and in one row; kept for good."""
+        heard = self._out[:n_samples]
+        self._views[n_samples] = heard, heard.reshape(-1)
+        return self._views[n_samples]
 
 
 def check_opus_format(fmt: StreamFormat) -> None:

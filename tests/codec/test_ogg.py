@@ -148,7 +148,7 @@ def test_items_do_not_depend_on_how_the_bytes_are_cut(file, data):
     assert items + reader.flush() == whole.push(file) + whole.flush()
 
 
-def test_lost_packets_keep_their_place_and_come_back_from_copies():
+def test_lost_packets_keep_their_place_and_come_back_from_copies(tmp_path):
     packets = packets_of(VOICE, wanted=OpusSettings(expected_loss_percent=30, dtx=False))
     head = OpusHead(1, 312, 16_000)
     writer = OggOpusWriter(head, opus_tags("tests", {}))
@@ -163,6 +163,11 @@ def test_lost_packets_keep_their_place_and_come_back_from_copies():
     assert decoder.n_pause_samples == 320 * n_lost
     assert decoder.n_recovered_samples > 0.5 * 320 * n_lost
     assert len(soundfile.read(io.BytesIO(data))[0]) == len(VOICE)
+    if shutil.which("opusinfo") is not None:
+        (tmp_path / "lossy.opus").write_bytes(data)
+        command = ["opusinfo", tmp_path / "lossy.opus"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "WARNING" not in (done.stdout + done.stderr).upper()
 
 
 def test_a_missing_page_becomes_a_gap_of_its_length(packets):

@@ -339,7 +339,8 @@ class OpusDecoder:
         # Where the largest value lies is found several times faster than all are clipped.
         if not (flat.item(flat.argmax()) <= 1.0 and flat.item(flat.argmin()) >= -1.0):
             np.clip(np.nan_to_num(flat, copy=False), -1.0, 1.0, out=flat)
-        return heard.copy()
+        block: Block = heard.copy()
+        return block
 
     def _view(self, n_samples: int) -> tuple[Block, Block]:
         """Return the first samples of the output, as a block and in one row; kept for good."""

@@ -278,9 +278,14 @@ class OpusDecoder:
     def decode(self, payload: bytes) -> Block:
         """Return a packet's sound, ``(samples, channels)``, float32, within ±1.
 
+        Args:
+            payload: Bytes, or what holds bytes: a `memoryview`, an array of them.
+
         Raises:
             MalformedPacketError: It is no Opus packet.
         """
+        if type(payload) is not bytes:
+            payload = bytes(payload)
         if not payload:
             # libopus would take it for a loss.
             duration_48k(payload)
@@ -302,6 +307,8 @@ class OpusDecoder:
         Raises:
             MalformedPacketError: `following` is no Opus packet.
         """
+        if type(following) is not bytes:
+            following = bytes(following)
         # After the mode without speech layers there is nothing that a copy could go on from.
         if self._last is None or is_celt(self._last) or not has_fec(following):
             return None

@@ -100,6 +100,8 @@ def test_a_folder_is_encoded_with_a_row_for_each_by_any_number_of_workers(tmp_pa
     assert rows["deep/c.wav"]["audio"] == "deep/c.opus"
     assert [rows[name]["n_packets"] for name in ("a.wav", "b.flac", "deep/c.wav")] == [26] * 3
     audiokit("encode", folder, "-o", "two", "--jobs", "2")
+    again = audiokit("encode", folder, "-o", "one", "--json")
+    assert json.loads(again.stdout)["summary"]["resumed"] == 3
     for name in ("a.opus", "b.opus", "deep/c.opus"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
@@ -194,6 +196,8 @@ def test_a_missing_library_exits_5(take, audiokit):
     done = audiokit("encode", take, "-o", "x.opus", "--opus-library", "nowhere.so")
     assert done.returncode == 5
     assert "nowhere.so is no libopus that loads" in done.stderr
+    done = audiokit("encode", take.parent, "-o", "out", "--opus-library", "nowhere.so")
+    assert (done.returncode, done.stderr.count("\n")) == (5, 1)
 
 
 def test_an_existing_file_is_not_replaced_unasked(take, tmp_path, audiokit):

@@ -121,13 +121,18 @@ def opus_rows(rate, program, folder, options):
             assert packets == c_packets, "not the same packets as from C"
             c_s = np.minimum(c_s, taken)
     for index, name in enumerate(("encode", "decode")):
-        figures = [f"{1e6 * each[index] / len(packets):.1f}" for each in (c_s, ours_s)]
-        ratio = f"{ours_s[index] / c_s[index]:.2f}"
+        ours = f"{1e6 * ours_s[index] / len(packets):.1f}"
+        if program is None:
+            yield f"{name} {rate // 1000} kHz", "no cc", ours, "-", "-"
+            continue
+        in_c = f"{1e6 * c_s[index] / len(packets):.1f}"
+        opuslib = f"{opuslib_s / c_s[1]:.2f}" if name == "decode" else "-"
         yield (
             f"{name} {rate // 1000} kHz",
-            *figures,
-            ratio,
-            (f"{opuslib_s / c_s[1]:.2f}" if name == "decode" else "-"),
+            in_c,
+            ours,
+            f"{ours_s[index] / c_s[index]:.2f}",
+            opuslib,
         )
 
 

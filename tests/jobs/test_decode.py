@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from audiokit.codec.opus import OpusSettings
-from audiokit.errors import CorruptError, FormatError, SettingError, TooLongError
+from audiokit.errors import CorruptError, EmptyError, FormatError, SettingError, TooLongError
 from audiokit.files.cover import Cover
 from audiokit.files.read import open_audio
 from audiokit.files.write import WriteSettings, open_writer
@@ -95,6 +95,15 @@ def test_limits_of_length_are_kept_and_leave_nothing(opus, tmp_path):
     with pytest.raises(TooLongError, match="Raise --max-duration-s"):
         decoded(opus, max_duration_s=1.0)
     assert not (tmp_path / "out.wav").exists()
+
+
+def test_a_recording_of_which_resampling_leaves_nothing_is_empty(tmp_path):
+    source = tmp_path / "tick.wav"
+    soundfile.write(source, np.zeros(2), 96_000)
+    task = ProcessTask(str(source), {"audio": tmp_path / "tick.opus"}, "tick.wav", tmp_path)
+    with pytest.raises(EmptyError, match=r"tick\.wav: holds no samples at 8000 Hz"):
+        encode_file(task, EncodeSettings(resample=8000))
+    assert [path.name for path in tmp_path.iterdir()] == ["tick.wav"]
 
 
 @pytest.mark.parametrize("codec", ["ulaw", "alaw"])

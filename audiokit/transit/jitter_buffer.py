@@ -20,9 +20,11 @@ __all__ = ["JitterBuffer"]
 
 # Deviations from the target that are let be: stretching costs quality, waiting little.
 _TOO_LATE_S, _TOO_EARLY_S = 0.020, 0.010
-# With less sound than this at hand, the next packet may come too late: time is gained while
-# there is something to stretch.
-_SCARCE_S = 0.035
+# With less sound than this at hand, and the next packet later than usual by so much, it may
+# come too late: time is gained while there is something to stretch.
+_SCARCE_S, _OVERDUE_S = 0.060, 0.010
+# What must be left to play after sound was taken out.
+_LEAST_LEFT_S = 0.020
 # Share of time by which sound may be stretched in the long run, when there is no hurry and
 # when there is.
 _CALM_RATE, _HURRIED_RATE = 0.15, 0.5
@@ -148,11 +150,16 @@ class JitterBuffer:
         queue = self._queue
         position_s = queue.next_ticks * self._s_per_tick - self._n_ready * self._s_per_sample
         excess_s = now_s - position_s - target.base_s - target.target_s
-        buffered_s = queue.end_ticks * self._s_per_tick - position_s
+        end_s = queue.end_ticks * self._s_per_tick
+        buffered_s = end_s - position_s
+        is_scarce = (
+            buffered_s < _SCARCE_S
+            and now_s - end_s - target.base_s > target.usual_s + _OVERDUE_S
+        )
         self._n_played += self._n_pull
         self._target_sum += target.target_s
-        if not -_TOO_EARLY_S <= excess_s <= _TOO_LATE_S or buffered_s < _SCARCE_S:
-            self._adjust(now_s, excess_s, buffered_s)
+        if not -_TOO_EARLY_S <= excess_s <= _TOO_LATE_S or is_scarce:
+            self._adjust(now_s, excess_s, buffered_s, is_scarce=is_scarce)
         while self._n_ready < self._n_pull:
             self._fetch(now_s)
         block = self._take()
@@ -312,13 +319,14 @@ class JitterBuffer:
         self._n_concealed += n_samples
         self._add(self._decoder.conceal(n_samples))
 
-    def _adjust(self, now_s: float, excess_s: float, buffered_s: float) -> None:
+    def _adjust(
+        self, now_s: float, excess_s: float, buffered_s: float, *, is_scarce: bool
+    ) -> None:
         """Bring the delay nearer to its target, by stretching if need be."""
         longest_ticks = round((self._most_s + self.settings.packet_ms / 1000.0) * self._clock_hz)
         if buffered_s > self._most_s + self.settings.packet_ms / 1000.0:
             self._queue.make_room(longest_ticks)
             return
-        is_scarce = buffered_s < _SCARCE_S
         is_hurried = is_scarce or excess_s > _FAR_S
         rate = _HURRIED_RATE if is_hurried else _CALM_RATE
         longest = self._stretcher.longest_samples
@@ -328,7 +336,7 @@ class JitterBuffer:
         likeness = _HURRIED_LIKENESS if is_hurried else _CALM_LIKENESS
         if is_scarce or excess_s < 0.0:
             self._lengthen(now_s, likeness)
-        elif buffered_s > _SCARCE_S + 2.0 * longest * self._s_per_sample:
+        elif buffered_s > _LEAST_LEFT_S + 2.0 * longest * self._s_per_sample:
             self._shorten(now_s, likeness)
 
     def _gather(self, n_samples: int, now_s: float) -> bool:

@@ -15,6 +15,8 @@ _S_PER_PERCENT_LATE = 0.012
 # Half of the time over which the quickest packet is remembered.
 _HALF_WINDOW_S = 2.0
 _RECKON_EVERY = 5
+# Few packets are later than what is usual.
+_SHARE_UNUSUAL = 0.1
 _LARGEST_WEIGHT = 1e9
 
 
@@ -32,6 +34,7 @@ class TargetDelay:
     Attributes:
         base_s: Arrival time less stream time of the quickest packet of late.
         target_s: How long after that a packet should be played.
+        usual_s: How much later than the quickest nearly all packets arrive.
 
     References:
         The optimum of delay and loss together: A. Florencio et al. and others; here with a
@@ -42,6 +45,7 @@ class TargetDelay:
         self._least_s, self._most_s = least_s, most_s
         self.base_s = math.inf
         self.target_s = min(max(0.06, least_s), most_s)
+        self.usual_s = self.target_s
         self._quickest_s = self._quickest_before_s = math.inf
         self._half_ends_s = -math.inf
         self._bins = [0.0] * _N_BINS
@@ -80,14 +84,18 @@ class TargetDelay:
         per_late_s = 100.0 * _S_PER_PERCENT_LATE / self._total
         late = self._total
         best_s, least_cost = self._most_s, math.inf
-        delay_s = 0.0
+        delay_s = usual_s = 0.0
+        unusual = _SHARE_UNUSUAL * self._total
         for weight in self._bins:
             late -= weight
             delay_s += _BIN_S
+            if late > unusual:
+                usual_s = delay_s
             cost = delay_s + per_late_s * late
             if cost < least_cost:
                 best_s, least_cost = delay_s, cost
         self.target_s = min(max(best_s, self._least_s), self._most_s)
+        self.usual_s = usual_s + _BIN_S
         if self._weight > _LARGEST_WEIGHT:
             self._bins = [weight / self._weight for weight in self._bins]
             self._total /= self._weight

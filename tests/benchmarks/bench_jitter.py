@@ -27,11 +27,13 @@ from jitter_peers import PACKET_S, Playout
 from audiokit.stage import StreamFormat
 from audiokit.transit.e_model import mean_opinion, rating
 from audiokit.transit.jitter_buffer import JitterBuffer
+from audiokit.transit.jitter_settings import JitterSettings
 from audiokit.transit.link import Link, LinkSettings
 from audiokit.transit.packet import Packet
 
 RATE = 16_000
 N_SAMPLES = round(PACKET_S * RATE)
+PULL_S = 0.01
 
 
 class PlainDecoder:
@@ -77,9 +79,10 @@ def speech_payloads(folder):
     return np.round(mono * 32767).astype("<i2").reshape(-1, N_SAMPLES)
 
 
-def ours(arrival_s, payloads, **options):
+def ours(arrival_s, payloads):
     """Run the buffer over a window; return its playout."""
-    buffer = JitterBuffer(PlainDecoder(), clock_hz=RATE, **options)
+    settings = JitterSettings(pull_ms=round(PULL_S * 1000))
+    buffer = JitterBuffer(PlainDecoder(), clock_hz=RATE, settings=settings)
     order = np.argsort(arrival_s, kind="stable")
     n_come = int(np.isfinite(arrival_s).sum())
     first = int(order[0])
@@ -87,7 +90,7 @@ def ours(arrival_s, payloads, **options):
     at = n_before = n_pulls = 0
     was_made_up = False
     while at < n_come or buffer.buffered_s > 0.0:
-        now_s = n_pulls * PACKET_S
+        now_s = n_pulls * PULL_S
         n_pulls += 1
         while at < n_come and arrival_s[order[at]] <= now_s:
             index = int(order[at])
@@ -102,7 +105,7 @@ def ours(arrival_s, payloads, **options):
         if n_concealed > n_before:
             result.conceal((n_concealed - n_before) / RATE, goes_on=was_made_up)
         else:
-            result.delay_s.append(now_s - stream_s - first * PACKET_S)
+            result.hear(now_s - stream_s - first * PACKET_S, PULL_S)
         was_made_up = n_concealed > n_before
         n_before = n_concealed
     stats = buffer.stats()
@@ -113,7 +116,7 @@ def ours(arrival_s, payloads, **options):
 
 def describe(playout):
     """Return what a window's playout is worth."""
-    heard_s = PACKET_S * len(playout.delay_s) + playout.concealed_s
+    heard_s = playout.heard_s + playout.concealed_s
     share = playout.concealed_s / heard_s
     mean_burst = np.mean(playout.gaps_s) / PACKET_S if playout.gaps_s else 1.0
     delays_ms = 1000.0 * np.array(playout.delay_s)

@@ -22,11 +22,18 @@ class Playout:
     """What was heard, and when."""
 
     delay_s: list = field(default_factory=list)
-    """From the first sample's capture to its being heard, of each packet that was played."""
+    """From the first sample's capture to its being heard, of each piece that was played."""
+    heard_s: float = 0.0
+    """How much was heard as it was sent."""
     concealed_s: float = 0.0
     stretched_s: float = 0.0
     gaps_s: list = field(default_factory=list)
     """Length of each stretch of sound that was made up."""
+
+    def hear(self, delay_s, seconds):
+        """Count sound that was played, and how late."""
+        self.delay_s.append(delay_s)
+        self.heard_s += seconds
 
     def conceal(self, seconds, *, goes_on):
         """Count sound that was made up."""
@@ -48,7 +55,7 @@ def scheduled(arrival_s, playout_s):
         if is_missing:
             result.conceal(PACKET_S, goes_on=was_missing)
         else:
-            result.delay_s.append(due_s - index * PACKET_S)
+            result.hear(due_s - index * PACKET_S, PACKET_S)
         was_missing = is_missing
     return result
 
@@ -126,7 +133,7 @@ def expanding(arrival_s, target, *, quickest_rate=0.15):
             was_missing = True
             continue
         was_missing = False
-        result.delay_s.append(now_s - index * PACKET_S)
+        result.hear(now_s - index * PACKET_S, PACKET_S)
         excess_s = now_s - index * PACKET_S - target(index, now_s)
         change_s = np.clip(-excess_s, -quickest_rate * PACKET_S, quickest_rate * PACKET_S)
         result.stretched_s += abs(change_s)

@@ -164,7 +164,8 @@ class SummedDelay:
 
     def start(self, rng: Rng) -> Delays:
         machines = [
-            part.start(own) for part, own in zip(self.parts, rng.spawn(len(self.parts)), strict=True)
+            part.start(own)
+            for part, own in zip(self.parts, rng.spawn(len(self.parts)), strict=True)
         ]
 
         def delay_s(sent_s: float) -> float:

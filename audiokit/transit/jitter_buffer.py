@@ -22,16 +22,16 @@ __all__ = ["JitterBuffer"]
 _TOO_LATE_S, _TOO_EARLY_S = 0.020, 0.010
 # With less sound than this at hand, and the next packet later than usual by so much, it may
 # come too late: time is gained while there is something to stretch.
-_SCARCE_S, _OVERDUE_S = 0.060, 0.010
+_SCARCE_S, _OVERDUE_S = 0.080, 0.005
 # What must be left to play after sound was taken out.
 _LEAST_LEFT_S = 0.020
 # Share of time by which sound may be stretched in the long run, when there is no hurry and
 # when there is.
-_CALM_RATE, _HURRIED_RATE = 0.15, 0.5
+_CALM_RATE, _HURRIED_RATE = 0.2, 0.7
 # Likeness that a join needs: nobody hears the first, hardly anyone the second.
-_CALM_LIKENESS, _HURRIED_LIKENESS = 0.85, 0.5
+_CALM_LIKENESS, _HURRIED_LIKENESS = 0.7, 0.3
 # So far from its target, the delay is in a hurry to get there.
-_FAR_S = 0.080
+_FAR_S = 0.050
 # After so long without a packet the sender is held to have stopped.
 _STOPPED_S = 2.0
 # A lost packet is never made up at greater length than the longest that Opus has.
@@ -153,8 +153,7 @@ class JitterBuffer:
         end_s = queue.end_ticks * self._s_per_tick
         buffered_s = end_s - position_s
         is_scarce = (
-            buffered_s < _SCARCE_S
-            and now_s - end_s - target.base_s > target.usual_s + _OVERDUE_S
+            buffered_s < _SCARCE_S and now_s - end_s - target.base_s > target.usual_s + _OVERDUE_S
         )
         self._n_played += self._n_pull
         self._target_sum += target.target_s

@@ -16,7 +16,7 @@ _S_PER_PERCENT_LATE = 0.012
 _HALF_WINDOW_S = 2.0
 _RECKON_EVERY = 5
 # Few packets are later than what is usual.
-_SHARE_UNUSUAL = 0.1
+_SHARE_UNUSUAL = 0.2
 _LARGEST_WEIGHT = 1e9
 
 

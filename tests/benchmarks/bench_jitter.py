@@ -198,7 +198,15 @@ def main():
     title = f"{len(windows)} windows of {jitter_windows.WINDOW_S:g} s"
     print_table(
         title,
-        ["played by", "mean delay, ms", "p95, ms", "concealed, %", "stretched, %", "R", "MOS, p10"],
+        [
+            "played by",
+            "mean delay, ms",
+            "p95, ms",
+            "concealed, %",
+            "stretched, %",
+            "R",
+            "MOS, p10",
+        ],
         [
             [
                 name,

@@ -18,8 +18,9 @@ from audiokit.transit.target_delay import TargetDelay
 
 __all__ = ["JitterBuffer"]
 
-# Deviations from the target that are let be: stretching costs quality, waiting little.
-_TOO_LATE_S, _TOO_EARLY_S = 0.020, 0.010
+# Deviations from the target that are let be: stretching costs quality, waiting little. What
+# is once too late is brought down further, to where it is near.
+_TOO_LATE_S, _NEAR_S, _TOO_EARLY_S = 0.015, 0.006, 0.005
 # With less sound than this at hand, and the next packet later than usual by so much, it may
 # come too late: time is gained while there is something to stretch.
 _SCARCE_S, _OVERDUE_S = 0.080, 0.005
@@ -31,7 +32,7 @@ _CALM_RATE, _HURRIED_RATE = 0.2, 0.7
 # Likeness that a join needs: nobody hears the first, hardly anyone the second.
 _CALM_LIKENESS, _HURRIED_LIKENESS = 0.7, 0.3
 # So far from its target, the delay is in a hurry to get there.
-_FAR_S = 0.050
+_FAR_S = 0.030
 # After so long without a packet the sender is held to have stopped.
 _STOPPED_S = 2.0
 # A lost packet is never made up at greater length than the longest that Opus has.
@@ -90,6 +91,7 @@ class JitterBuffer:
         self._n_awaited = 0
         self._is_concealing = False
         self._credit = 0.0
+        self._too_late_s = _TOO_LATE_S
         self._newest_transit_s: float | None = None
         self._jitter_s = self._delay_sum = self._target_sum = 0.0
         self._n_emitted = self._n_played = self._n_concealed = self._n_comfort = 0
@@ -153,12 +155,14 @@ class JitterBuffer:
         end_s = queue.end_ticks * self._s_per_tick
         buffered_s = end_s - position_s
         is_scarce = (
-            buffered_s < _SCARCE_S and now_s - end_s - target.base_s > target.usual_s + _OVERDUE_S
+            buffered_s < _SCARCE_S and now_s - end_s - target.base_s > max(target.usual_s, target.recent_s) + _OVERDUE_S
         )
         self._n_played += self._n_pull
         self._target_sum += target.target_s
-        if not -_TOO_EARLY_S <= excess_s <= _TOO_LATE_S or is_scarce:
+        if not -_TOO_EARLY_S <= excess_s <= self._too_late_s or is_scarce:
             self._adjust(now_s, excess_s, buffered_s, is_scarce=is_scarce)
+        else:
+            self._too_late_s = _TOO_LATE_S
         while self._n_ready < self._n_pull:
             self._fetch(now_s)
         block = self._take()
@@ -192,11 +196,13 @@ class JitterBuffer:
 
     def _begins(self, now_s: float) -> bool:
         """Start once the oldest packet has waited long enough."""
-        oldest = self._queue.begin() if len(self._queue) else None
+        oldest = self._queue.oldest()
         if oldest is None:
             return False
         delay_s = now_s - oldest.ticks * self._s_per_tick - self._target.base_s
-        self._is_playing = delay_s >= self._target.target_s
+        if delay_s >= self._target.target_s:
+            self._queue.begin()
+            self._is_playing = True
         return self._is_playing
 
     def _take(self) -> Block:
@@ -322,6 +328,10 @@ class JitterBuffer:
         self, now_s: float, excess_s: float, buffered_s: float, *, is_scarce: bool
     ) -> None:
         """Bring the delay nearer to its target, by stretching if need be."""
+        following = self._queue.peek()
+        if following is not None and following.ticks > self._queue.next_ticks:
+            # The sender pauses: the delay is set where that ends.
+            return
         longest_ticks = round((self._most_s + self.settings.packet_ms / 1000.0) * self._clock_hz)
         if buffered_s > self._most_s + self.settings.packet_ms / 1000.0:
             self._queue.make_room(longest_ticks)
@@ -335,7 +345,11 @@ class JitterBuffer:
         likeness = _HURRIED_LIKENESS if is_hurried else _CALM_LIKENESS
         if is_scarce or excess_s < 0.0:
             self._lengthen(now_s, likeness)
-        elif buffered_s > _LEAST_LEFT_S + 2.0 * longest * self._s_per_sample:
+            return
+        self._too_late_s = _NEAR_S
+        # Not while packets come too late for that: there, the delay has risen for good.
+        allowed_s = excess_s + self._target.target_s - self._target.recent_s
+        if min(allowed_s, buffered_s) > _LEAST_LEFT_S + 2.0 * longest * self._s_per_sample:
             self._shorten(now_s, likeness)
 
     def _gather(self, n_samples: int, now_s: float) -> bool:

@@ -11,12 +11,14 @@ _N_BINS = 100
 # How many packets the memory of lateness lasts, as a decay per packet.
 _MEMORY_PACKETS = 400.0
 # What one hundredth of packets late is worth, in seconds of delay.
-_S_PER_PERCENT_LATE = 0.012
+_S_PER_PERCENT_LATE = 0.016
 # Half of the time over which the quickest packet is remembered.
 _HALF_WINDOW_S = 2.0
 _RECKON_EVERY = 5
 # Few packets are later than what is usual.
 _SHARE_UNUSUAL = 0.2
+# How much of a packet's lateness is forgotten with each that follows.
+_RECENT_FALLS_S = 0.007
 _LARGEST_WEIGHT = 1e9
 
 
@@ -34,6 +36,7 @@ class TargetDelay:
     Attributes:
         base_s: Arrival time less stream time of the quickest packet of late.
         target_s: How long after that a packet should be played.
+        recent_s: How late the latest packet of the last moments was; falls by and by.
         usual_s: How much later than the quickest nearly all packets arrive.
 
     References:
@@ -46,9 +49,12 @@ class TargetDelay:
         self.base_s = math.inf
         self.target_s = min(max(0.06, least_s), most_s)
         self.usual_s = self.target_s
+        self.recent_s = 0.0
         self._quickest_s = self._quickest_before_s = math.inf
         self._half_ends_s = -math.inf
         self._bins = [0.0] * _N_BINS
+        # From where the bins count.
+        self._bins_base_s = math.inf
         self._weight = 1.0
         self._growth = math.exp(1.0 / _MEMORY_PACKETS)
         self._total = 0.0
@@ -69,7 +75,10 @@ class TargetDelay:
         elif transit_s < self._quickest_s:
             self._quickest_s = transit_s
             self.base_s = min(transit_s, self._quickest_before_s)
+        if abs(self.base_s - self._bins_base_s) >= _BIN_S:
+            self._rebase()
         late_s = transit_s - self.base_s
+        self.recent_s = max(late_s, self.recent_s - _RECENT_FALLS_S)
         index = int(late_s / _BIN_S)
         self._bins[index if index < _N_BINS else _N_BINS - 1] += self._weight
         self._total += self._weight
@@ -79,6 +88,22 @@ class TargetDelay:
             self._until_reckoned = _RECKON_EVERY
             self._reckon()
         return late_s
+
+    def _rebase(self) -> None:
+        """Count what is remembered from the new base too: a lasting rise is no lateness."""
+        if self._total:
+            n_bins = int((self.base_s - self._bins_base_s) / _BIN_S)
+            self.recent_s = max(0.0, self.recent_s - n_bins * _BIN_S)
+            if n_bins > 0:
+                first = sum(self._bins[: n_bins + 1])
+                self._bins = [first, *self._bins[n_bins + 1 :], *[0.0] * n_bins][:_N_BINS]
+            else:
+                last = sum(self._bins[n_bins - 1 :])
+                self._bins = [*[0.0] * -n_bins, *self._bins[: n_bins - 1], last][-_N_BINS:]
+            self._bins_base_s += n_bins * _BIN_S
+            self._until_reckoned = 0
+        else:
+            self._bins_base_s = self.base_s
 
     def _reckon(self) -> None:
         per_late_s = 100.0 * _S_PER_PERCENT_LATE / self._total

@@ -74,13 +74,16 @@ class JitterBuffer:
         self._s_per_tick, self._s_per_sample = 1.0 / clock_hz, 1.0 / rate
         self._ticks_per_sample = clock_hz / rate
         self._n_pull = rate * self.settings.pull_ms // 1000
+        self._n_join = rate // 100
         self._most_s = self.settings.max_delay_ms / 1000.0
         self._sequencer = Sequencer(clock_hz)
         self._queue = PacketQueue(
             decoder, clock_hz=clock_hz, payload_type=self.settings.payload_type
         )
         self._target = TargetDelay(
-            least_s=self.settings.min_delay_ms / 1000.0, most_s=self._most_s
+            least_s=self.settings.min_delay_ms / 1000.0,
+            most_s=self._most_s,
+            packet_s=self.settings.packet_ms / 1000.0,
         )
         self._stretcher = Stretcher(self.fmt)
         self._is_playing = False
@@ -155,7 +158,7 @@ class JitterBuffer:
         end_s = queue.end_ticks * self._s_per_tick
         buffered_s = end_s - position_s
         is_scarce = (
-            buffered_s < _SCARCE_S and now_s - end_s - target.base_s > max(target.usual_s, target.recent_s) + _OVERDUE_S
+            buffered_s < _SCARCE_S and now_s - end_s - target.base_s > target.usual_s + _OVERDUE_S
         )
         self._n_played += self._n_pull
         self._target_sum += target.target_s
@@ -226,7 +229,7 @@ class JitterBuffer:
         waiting = queue.peek()
         if waiting is None:
             if len(queue):
-                self._fill_gap()
+                self._fill_gap(now_s)
             else:
                 self._await()
         elif waiting.ticks > queue.next_ticks and self._pauses(waiting, now_s):
@@ -286,7 +289,7 @@ class JitterBuffer:
             self._is_playing = False
             self._is_concealing = False
 
-    def _fill_gap(self) -> None:
+    def _fill_gap(self, now_s: float) -> None:
         """Make up the next lost packet, unless its time has been filled while waiting."""
         queue = self._queue
         n_missing, following = queue.gap()
@@ -311,6 +314,12 @@ class JitterBuffer:
         if n_missing == 1 and following.n_samples and not following.is_anew:
             repaired = self._decoder.recover(following.payload, n_samples)
         if repaired is None:
+            # Where the delay is to fall, nothing is better left out than what nobody said.
+            late_s = now_s - self.stream_s + n_samples * self._s_per_sample
+            late_s -= self._target.base_s + self._target.target_s
+            if late_s > _TOO_LATE_S:
+                n_spare = min(int(late_s * self.fmt.sample_rate), n_samples - self._n_join)
+                n_samples -= max(0, n_spare)
             self._conceal(n_samples)
             return
         self._n_repaired += 1
@@ -347,9 +356,13 @@ class JitterBuffer:
             self._lengthen(now_s, likeness)
             return
         self._too_late_s = _NEAR_S
-        # Not while packets come too late for that: there, the delay has risen for good.
-        allowed_s = excess_s + self._target.target_s - self._target.recent_s
-        if min(allowed_s, buffered_s) > _LEAST_LEFT_S + 2.0 * longest * self._s_per_sample:
+        # While packets come unusually late, the delay may have risen for good: there, what is
+        # taken out would only have to be put in again.
+        target = self._target
+        is_late = target.recent_s > target.usual_s + _OVERDUE_S
+        needed_s = _SCARCE_S if is_late else _LEAST_LEFT_S + 2.0 * longest * self._s_per_sample
+        allowed_s = excess_s + target.target_s - target.recent_s
+        if min(allowed_s, buffered_s) > needed_s:
             self._shorten(now_s, likeness)
 
     def _gather(self, n_samples: int, now_s: float) -> bool:

@@ -109,10 +109,7 @@ class Stretcher:
         """Return the lags worth a closer look; None in silence."""
         step = self._stride
         width = half // step * step
-        if step > 1:
-            slow = mono[: len(mono) // step * step].reshape(-1, step).mean(axis=1)
-        else:
-            slow = mono
+        slow = mono[: len(mono) // step * step].reshape(-1, step).mean(axis=1)
         n_window = width // step
         window = slow[:n_window]
         if float(np.dot(mono, mono)) < _QUIET * len(mono):

@@ -70,9 +70,7 @@ def test_no_packet_at_all_is_silence(machine):
 def test_numbers_wrap_without_a_trace(machine, play):
     decoder, buffer = machine
     numbers = range(65_500, 65_700)
-    packets = [
-        (at_s - 65_500 * PACKET_S, packet) for at_s, packet in arrivals(decoder, numbers)
-    ]
+    packets = [(at_s - 65_500 * PACKET_S, packet) for at_s, packet in arrivals(decoder, numbers)]
     play(buffer, packets, until_s=4.0)
     assert decoder.decoded == list(range(65_500, 65_500 + len(decoder.decoded)))
     assert buffer.stats().concealed_samples == 0
@@ -95,12 +93,25 @@ def test_what_comes_twice_is_played_once(machine, play):
 
 def test_a_lost_packet_is_concealed_for_just_its_length(machine, play):
     decoder, buffer = machine
-    play(buffer, arrivals(decoder, [n for n in range(100) if n not in {30, 60, 61}]), until_s=2.0)
+    play(buffer, arrivals(decoder, [n for n in range(100) if n not in {30, 60}]), until_s=2.0)
     stats = buffer.stats()
-    assert stats.packets_lost == 3
-    assert stats.concealed_samples == 3 * 160
+    assert stats.packets_lost == 2
+    assert stats.concealed_samples == 2 * 160
     assert stats.concealment_events == 2
     assert stats.packets_repaired == 0
+
+
+def test_where_the_delay_is_to_fall_a_gap_is_made_up_in_part(machine, play):
+    decoder, buffer = machine
+    # After a spike the delay is long; then every third packet is lost.
+    delay_s = {50 + k: 0.2 - k * PACKET_S for k in range(10)}
+    lost = {62, 65, 68}
+    numbers = [n for n in range(100) if n not in lost]
+    before = JitterBuffer(decoder, clock_hz=8000, settings=buffer.settings)
+    play(before, arrivals(decoder, range(100), delay_s), until_s=2.0)
+    play(buffer, arrivals(decoder, numbers, delay_s), until_s=2.0)
+    made_up = buffer.stats().concealed_samples - before.stats().concealed_samples
+    assert 80 <= made_up < 3 * 160
 
 
 def test_a_lost_packet_is_repaired_from_the_next_where_that_carries_it(numbered, play, settings):
@@ -110,7 +121,7 @@ def test_a_lost_packet_is_repaired_from_the_next_where_that_carries_it(numbered,
     stats = buffer.stats()
     assert decoder.recovered == [30, 61]
     assert stats.packets_repaired == 2
-    assert stats.concealed_samples == 160
+    assert 80 <= stats.concealed_samples <= 160
 
 
 def test_a_late_packet_is_waited_for_and_played(machine, play):
@@ -169,8 +180,7 @@ def test_drift_is_followed_for_a_quarter_of_an_hour(numbered, play, ppm):
     decoder = numbered()
     buffer = JitterBuffer(decoder, clock_hz=8000)
     packets = [
-        (at_s / (1.0 + ppm * 1e-6), packet)
-        for at_s, packet in arrivals(decoder, range(45_000))
+        (at_s / (1.0 + ppm * 1e-6), packet) for at_s, packet in arrivals(decoder, range(45_000))
     ]
     play(buffer, packets, until_s=packets[-1][0])
     stats = buffer.stats()

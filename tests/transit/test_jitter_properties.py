@@ -40,7 +40,9 @@ def play_through(buffer, decoder, arrivals, until_s):
 
 
 @settings(deadline=None, max_examples=150)
-@given(network=NETWORKS, copies=COPIES, pull_ms=st.sampled_from([10, 20]), first=st.integers(0, 99))
+@given(
+    network=NETWORKS, copies=COPIES, pull_ms=st.sampled_from([10, 20]), first=st.integers(0, 99)
+)
 def test_nothing_is_played_twice_out_of_order_or_lost_while_it_was_in_time(
     numbered, network, copies, pull_ms, first
 ):

@@ -12,18 +12,14 @@ STEP = 160
 
 
 def packet(number, *, first=0, ssrc=1, start=0):
-    return Packet(
-        (first + number) & 0xFFFF, (start + number * STEP) & 0xFFFFFFFF, b"x", ssrc=ssrc
-    )
+    return Packet((first + number) & 0xFFFF, (start + number * STEP) & 0xFFFFFFFF, b"x", ssrc=ssrc)
 
 
 def places(sequencer, packets):
     """Return ``(sequence, ticks)`` of all that found a place, pushed 20 ms apart."""
     found = []
     for index, one in enumerate(packets):
-        found += [
-            (placed.sequence, placed.ticks) for placed in sequencer.place(one, index * 0.02)
-        ]
+        found += [(placed.sequence, placed.ticks) for placed in sequencer.place(one, index * 0.02)]
     return found
 
 

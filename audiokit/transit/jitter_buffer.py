@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from audiokit.errors import MalformedPacketError
 from audiokit.ranges import check_range
 from audiokit.stage import Block
+from audiokit.transit.arrival_jitter import ArrivalJitter
 from audiokit.transit.decoder import PacketDecoder
 from audiokit.transit.jitter_settings import JitterSettings
 from audiokit.transit.packet import Packet
 from audiokit.transit.packet_queue import PacketQueue, Waiting
+from audiokit.transit.ready_sound import ReadySound
 from audiokit.transit.receiver_stats import ReceiverStats
 from audiokit.transit.sequencer import Sequencer
-from audiokit.transit.stretch import Stretcher
 from audiokit.transit.target_delay import TargetDelay
 
 __all__ = ["JitterBuffer"]
 
 # Deviations from the target that are let be: stretching costs quality, waiting little. What
 # is once too late is brought down further, to where it is near.
-_TOO_LATE_S, _NEAR_S, _TOO_EARLY_S = 0.015, 0.006, 0.005
+_TOO_LATE_S, _NEAR_S, _TOO_EARLY_S = 0.012, 0.008, 0.010
 # With less sound than this at hand, and the next packet later than usual by so much, it may
 # come too late: time is gained while there is something to stretch.
 _SCARCE_S, _OVERDUE_S = 0.080, 0.005
 # What must be left to play after sound was taken out.
-_LEAST_LEFT_S = 0.020
+_LEAST_LEFT_S = 0.025
 # Share of time by which sound may be stretched in the long run, when there is no hurry and
 # when there is.
-_CALM_RATE, _HURRIED_RATE = 0.2, 0.7
+_CALM_RATE, _HURRIED_RATE = 0.25, 0.7
 # Likeness that a join needs: nobody hears the first, hardly anyone the second.
-_CALM_LIKENESS, _HURRIED_LIKENESS = 0.7, 0.3
+_CALM_LIKENESS, _HURRIED_LIKENESS = 0.85, 0.3
 # So far from its target, the delay is in a hurry to get there.
 _FAR_S = 0.030
 # After so long without a packet the sender is held to have stopped.
@@ -85,26 +84,23 @@ class JitterBuffer:
             most_s=self._most_s,
             packet_s=self.settings.packet_ms / 1000.0,
         )
-        self._stretcher = Stretcher(self.fmt)
         self._is_playing = False
-        self._ready: list[Block] = []
-        self._n_ready = 0
-        self._before = self._last = self.fmt.silence(0)
+        self._ready = ReadySound(self.fmt)
         # Samples made up while nothing was there; what they stood for is known later.
         self._n_awaited = 0
         self._is_concealing = False
-        self._credit = 0.0
         self._too_late_s = _TOO_LATE_S
-        self._newest_transit_s: float | None = None
-        self._jitter_s = self._delay_sum = self._target_sum = 0.0
+        self._jitter = ArrivalJitter()
+        self._delay_sum = self._target_sum = 0.0
         self._n_emitted = self._n_played = self._n_concealed = self._n_comfort = 0
-        self._n_events = self._n_inserted = self._n_removed = 0
-        self._n_adjustments = self._n_repaired = 0
+        self._n_events = self._n_repaired = 0
 
     @property
     def stream_s(self) -> float:
         """Where in the stream the next sample lies, in s after the first packet's first."""
-        return self._queue.next_ticks * self._s_per_tick - self._n_ready * self._s_per_sample
+        return (
+            self._queue.next_ticks * self._s_per_tick - self._ready.n_samples * self._s_per_sample
+        )
 
     @property
     def buffered_s(self) -> float:
@@ -135,13 +131,9 @@ class JitterBuffer:
         """
         for placed in self._sequencer.place(packet, now_s):
             if self._queue.admit(placed):
-                arrival_s = placed.arrival_s
-                transit_s = arrival_s - placed.ticks * self._s_per_tick
-                self._target.note(arrival_s, transit_s)
-                if self._newest_transit_s is not None:
-                    change_s = abs(transit_s - self._newest_transit_s)
-                    self._jitter_s += (change_s - self._jitter_s) / 16.0
-                self._newest_transit_s = transit_s
+                transit_s = placed.arrival_s - placed.ticks * self._s_per_tick
+                self._target.note(placed.arrival_s, transit_s)
+                self._jitter.note(transit_s)
 
     def pull(self, now_s: float) -> Block:
         """Return what is to be heard from now on, ``(samples, channels)``, `pull_ms` long.
@@ -153,7 +145,7 @@ class JitterBuffer:
             return self.fmt.silence(self._n_pull)
         target = self._target
         queue = self._queue
-        position_s = queue.next_ticks * self._s_per_tick - self._n_ready * self._s_per_sample
+        position_s = self.stream_s
         excess_s = now_s - position_s - target.base_s - target.target_s
         end_s = queue.end_ticks * self._s_per_tick
         buffered_s = end_s - position_s
@@ -166,11 +158,9 @@ class JitterBuffer:
             self._adjust(now_s, excess_s, buffered_s, is_scarce=is_scarce)
         else:
             self._too_late_s = _TOO_LATE_S
-        while self._n_ready < self._n_pull:
+        while self._ready.n_samples < self._n_pull:
             self._fetch(now_s)
-        block = self._take()
-        self._before, self._last = self._last, block
-        return block
+        return self._ready.take(self._n_pull)
 
     def stats(self) -> ReceiverStats:
         """Return the counts so far."""
@@ -183,7 +173,7 @@ class JitterBuffer:
             packets_malformed=queue.n_malformed,
             packets_ignored=queue.n_ignored + places.n_strays,
             packets_repaired=self._n_repaired,
-            jitter=self._jitter_s,
+            jitter=self._jitter.jitter_s,
             jitter_buffer_delay=self._delay_sum,
             jitter_buffer_emitted_count=self._n_emitted,
             jitter_buffer_target_delay=self._target_sum * self._n_pull,
@@ -191,9 +181,9 @@ class JitterBuffer:
             concealed_samples=self._n_concealed + self._n_awaited,
             concealment_events=self._n_events,
             comfort_samples=self._n_comfort,
-            inserted_samples_for_deceleration=self._n_inserted,
-            removed_samples_for_acceleration=self._n_removed,
-            adjustments=self._n_adjustments,
+            inserted_samples_for_deceleration=self._ready.n_inserted,
+            removed_samples_for_acceleration=self._ready.n_removed,
+            adjustments=self._ready.n_adjustments,
             restarts=places.n_restarts,
         )
 
@@ -207,21 +197,6 @@ class JitterBuffer:
             self._queue.begin()
             self._is_playing = True
         return self._is_playing
-
-    def _take(self) -> Block:
-        """Return the next block of what is ready."""
-        n_pull, ready = self._n_pull, self._ready
-        block = ready[0] if len(ready) == 1 else np.concatenate(ready)
-        ready.clear()
-        self._n_ready -= n_pull
-        if self._n_ready:
-            ready.append(block[n_pull:])
-            block = block[:n_pull]
-        return block
-
-    def _add(self, block: Block) -> None:
-        self._ready.append(block)
-        self._n_ready += len(block)
 
     def _fetch(self, now_s: float) -> None:
         """Make the next piece of sound ready, or pass over what needs none."""
@@ -243,10 +218,10 @@ class JitterBuffer:
             # It was late, not lost.
             self._n_concealed += self._n_awaited
             self._n_awaited = 0
-        if not waiting.n_samples:
-            return
         if waiting.is_anew:
             self._decoder.reset()
+        if not waiting.n_samples:
+            return
         try:
             block = self._decoder.decode(waiting.payload)
         except MalformedPacketError:
@@ -255,33 +230,29 @@ class JitterBuffer:
             return
         self._is_concealing = False
         n_samples = len(block)
-        at_s = now_s + self._n_ready * self._s_per_sample
+        at_s = now_s + self._ready.n_samples * self._s_per_sample
         self._delay_sum += (at_s - waiting.arrival_s) * n_samples
         self._n_emitted += n_samples
-        self._ready.append(block)
-        self._n_ready += n_samples
+        self._ready.add(block)
 
     def _pauses(self, waiting: Waiting, now_s: float) -> bool:
         """Fill a pause that the sender made, as far as the delay wants it; say whether any."""
         self._n_comfort += self._n_awaited
         self._n_awaited = 0
-        at_s = now_s + self._n_ready * self._s_per_sample
+        at_s = now_s + self._ready.n_samples * self._s_per_sample
         delay_s = at_s - waiting.ticks * self._s_per_tick - self._target.base_s
         n_samples = round((self._target.target_s - delay_s) * self.fmt.sample_rate)
-        n_samples = min(n_samples, self._n_pull - self._n_ready)
+        n_samples = min(n_samples, self._n_pull - self._ready.n_samples)
         if n_samples <= 0:
             return False
-        self._add(self._decoder.conceal(n_samples))
+        self._ready.add(self._decoder.conceal(n_samples))
         self._n_comfort += n_samples
         return True
 
     def _await(self) -> None:
         """Make up sound until a packet comes."""
-        n_samples = self._n_pull - self._n_ready
-        if not self._is_concealing:
-            self._n_events += 1
-            self._is_concealing = True
-        self._add(self._decoder.conceal(n_samples))
+        n_samples = self._n_pull - self._ready.n_samples
+        self._make_up(n_samples)
         self._n_awaited += n_samples
         if self._n_awaited > _STOPPED_S * self.fmt.sample_rate:
             self._n_comfort += self._n_awaited
@@ -324,14 +295,17 @@ class JitterBuffer:
             return
         self._n_repaired += 1
         self._is_concealing = False
-        self._add(repaired)
+        self._ready.add(repaired)
 
     def _conceal(self, n_samples: int) -> None:
+        self._n_concealed += n_samples
+        self._make_up(n_samples)
+
+    def _make_up(self, n_samples: int) -> None:
         if not self._is_concealing:
             self._n_events += 1
             self._is_concealing = True
-        self._n_concealed += n_samples
-        self._add(self._decoder.conceal(n_samples))
+        self._ready.add(self._decoder.conceal(n_samples))
 
     def _adjust(
         self, now_s: float, excess_s: float, buffered_s: float, *, is_scarce: bool
@@ -341,64 +315,35 @@ class JitterBuffer:
         if following is not None and following.ticks > self._queue.next_ticks:
             # The sender pauses: the delay is set where that ends.
             return
-        longest_ticks = round((self._most_s + self.settings.packet_ms / 1000.0) * self._clock_hz)
-        if buffered_s > self._most_s + self.settings.packet_ms / 1000.0:
-            self._queue.make_room(longest_ticks)
+        most_s = self._most_s + self.settings.packet_ms / 1000.0
+        if buffered_s > most_s:
+            self._queue.make_room(round(most_s * self._clock_hz))
             return
         is_hurried = is_scarce or excess_s > _FAR_S
         rate = _HURRIED_RATE if is_hurried else _CALM_RATE
-        longest = self._stretcher.longest_samples
-        self._credit = min(self._credit + rate * self._n_pull, float(longest))
-        if self._credit < 0.0:
+        if not self._ready.earn(rate * self._n_pull):
             return
+        longest = self._ready.longest_samples
         likeness = _HURRIED_LIKENESS if is_hurried else _CALM_LIKENESS
         if is_scarce or excess_s < 0.0:
-            self._lengthen(now_s, likeness)
+            if not self._is_concealing and self._gather(longest, now_s):
+                self._ready.lengthen(likeness=likeness)
             return
         self._too_late_s = _NEAR_S
         # While packets come unusually late, the delay may have risen for good: there, what is
         # taken out would only have to be put in again.
         target = self._target
         is_late = target.recent_s > target.usual_s + _OVERDUE_S
-        needed_s = _SCARCE_S if is_late else _LEAST_LEFT_S + 2.0 * longest * self._s_per_sample
+        needed_s = _SCARCE_S if is_late else _LEAST_LEFT_S + longest * self._s_per_sample
         allowed_s = excess_s + target.target_s - target.recent_s
-        if min(allowed_s, buffered_s) > needed_s:
-            self._shorten(now_s, likeness)
+        if min(allowed_s, buffered_s) > needed_s and self._gather(2 * longest, now_s):
+            self._ready.shorten(likeness=likeness)
 
     def _gather(self, n_samples: int, now_s: float) -> bool:
         """Make so many samples ready without making any up; say whether they are."""
-        while self._n_ready < n_samples:
+        while self._ready.n_samples < n_samples:
             waiting = self._queue.peek()
             if waiting is None or waiting.ticks > self._queue.next_ticks:
                 return False
             self._play(waiting, now_s)
         return not self._is_concealing
-
-    def _lengthen(self, now_s: float, likeness: float) -> None:
-        longest = self._stretcher.longest_samples
-        played = self._last
-        if len(played) < longest:
-            played = np.concatenate([self._before, played])
-        if len(played) < longest or self._is_concealing or not self._gather(longest, now_s):
-            return
-        block = np.concatenate(self._ready)
-        longer = self._stretcher.lengthen(played, block, likeness=likeness)
-        if longer is not None:
-            self._n_inserted += len(longer) - len(block)
-            self._adjusted(longer)
-
-    def _shorten(self, now_s: float, likeness: float) -> None:
-        needed = max(2 * self._stretcher.longest_samples, self._n_pull)
-        if not self._gather(needed, now_s):
-            return
-        block = np.concatenate(self._ready)
-        shorter = self._stretcher.shorten(block, likeness=likeness)
-        if shorter is not None:
-            self._n_removed += len(block) - len(shorter)
-            self._adjusted(shorter)
-
-    def _adjusted(self, block: Block) -> None:
-        self._n_adjustments += 1
-        self._credit -= abs(len(block) - self._n_ready)
-        self._ready[:] = [block]
-        self._n_ready = len(block)

@@ -11,7 +11,7 @@ __all__ = ["TargetDelay"]
 _BIN_S = 0.005
 _N_BINS = 100
 # How many packets the memory of lateness lasts, as a decay per packet.
-_MEMORY_PACKETS = 400.0
+_MEMORY_PACKETS = 300.0
 # What one hundredth of the sound being made up is worth, in seconds of delay.
 _S_PER_PERCENT = 0.018
 # Half of the time over which the quickest packet is remembered.

@@ -85,7 +85,8 @@ def ramjee(arrival_s):
     """
     keep = 0.998002
     transit_s = arrival_s - np.arange(len(arrival_s)) * PACKET_S
-    mean_s = quickest_transit_s(arrival_s)
+    first = int(np.argmin(arrival_s))
+    mean_s = transit_s[first]
     deviation_s = 0.0
     period = TALK_PACKETS + PAUSE_PACKETS
     playout_s, offset_s, heard = [], None, 0

@@ -17,12 +17,23 @@ BENCHMARKS = Path("tests", "benchmarks")
 # One thread per library, as the program itself does before NumPy loads.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 HEAVY = ("av", "librosa", "numba", "pandas", "scipy", "soundfile", "soxr")
+LIGHT_DOMAINS = (
+    "dsp",
+    "denoise",
+    "echo",
+    "vad",
+    "features",
+    "quality",
+    "loudness",
+    "codec",
+    "transit",
+)
 LIGHT_CHECK = f"""
 import importlib, importlib.util, pkgutil
 present = [name for name in {HEAVY!r} if importlib.util.find_spec(name)]
 assert not present, f"the light set brings {{present}}"
 light = ["stage", "errors", "units", "testing"]
-for domain in ["dsp", "denoise", "echo", "vad", "features", "quality", "loudness", "codec"]:
+for domain in {LIGHT_DOMAINS!r}:
     package = importlib.import_module(f"audiokit.{{domain}}")
     light.append(domain)
     light += [f"{{domain}}.{{module.name}}" for module in pkgutil.iter_modules(package.__path__)]

@@ -16,6 +16,7 @@
         │   ├── HeaderError                          a header that cannot be true
         │   ├── EmptyError                           no samples at all
         │   ├── TooShortError, TooLongError          outside the limits that were set
+        │   ├── MalformedPacketError                 bytes that are no packet of their kind
         │   └── SampleError                          NaN, infinity or absurd values
         └── ResourceError                          the machine is at fault
             ├── DiskFullError
@@ -44,6 +45,7 @@ __all__ = [
     "HeaderError",
     "InterruptedRunError",
     "ItemError",
+    "MalformedPacketError",
     "MissingDeviceError",
     "MissingExtraError",
     "NothingToDoError",
@@ -196,6 +198,10 @@ class TooLongError(SourceError):
 
 class SampleError(SourceError):
     """The input holds NaN, infinity or values far outside full scale."""
+
+
+class MalformedPacketError(SourceError):
+    """A packet is not what packets of its kind are."""
 
 
 class ResourceError(ItemError):

@@ -1,1 +1,1 @@
-"""What a network does to packets, and what is played of what arrives; no sockets, no clock."""
+"""What a network does to packets, and what makes sound of them again; no sockets."""

@@ -164,7 +164,8 @@ def _shaped(ways: Tensor, gains: Tensor, bands: BandFrames) -> Tensor:
     shares = torch.from_numpy(bands.shares.astype(np.float32))
     mixed = (spectra * (gains @ shares)).sum(dim=1)
     frames = torch.fft.irfft(mixed, 2 * hop) * window
-    return (frames[:, :-1, hop:] + frames[:, 1:, :hop]).flatten(1)
+    halves: Tensor = frames[:, :-1, hop:] + frames[:, 1:, :hop]
+    return halves.flatten(1)
 
 
 NETWORKS = {

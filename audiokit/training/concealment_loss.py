@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 __all__ = ["heard_difference"]
@@ -16,7 +19,7 @@ _LOUDNESS, _FLOOR = 0.25, 1e-5
 _ADDED_MOST = 12.0
 
 
-def _bark(frequency_hz: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Tensor:
+def _bark(frequency_hz: NDArray[np.floating[Any]]) -> Tensor:
     return torch.from_numpy(26.81 * frequency_hz / (1960.0 + frequency_hz) - 0.53)
 
 
@@ -50,8 +53,6 @@ def heard_difference(made: Tensor, true: Tensor) -> Tensor:
 
 def _band_power(sound: Tensor) -> Tensor:
     window = torch.hann_window(_WINDOW)
-    spectra = torch.stft(
-        sound, _WINDOW, _HOP, window=window, center=False, return_complex=True
-    )
+    spectra = torch.stft(sound, _WINDOW, _HOP, window=window, center=False, return_complex=True)
     power = spectra.real.square() + spectra.imag.square()
     return (_bands() @ power) / _WINDOW

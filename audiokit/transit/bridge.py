@@ -37,21 +37,20 @@ class BridgeConcealer(PitchConcealer):
     def lost(self, n_samples: int, following: Block | None = None) -> Block:
         rate = self.fmt.sample_rate
         n_bridged = min(n_samples, round(_LONGEST_S * rate))
-        if (
-            following is None
-            or len(following) < 2 * self._bands.hop
-            or n_bridged < _LEAST_SAMPLES
-        ):
+        if following is None or len(following) < 2 * self._bands.hop or n_bridged < _LEAST_SAMPLES:
             return super().lost(n_samples)
         begun = super().lost(n_samples - n_bridged)
+        heard = self._history.heard()
+        shore = following[: round(_LONGEST_S * rate)].astype(np.float64)
         gap = BridgedGap(
-            self._history.heard(),
-            following[: round(_LONGEST_S * rate)].astype(np.float64),
+            heard,
+            shore,
             n_bridged,
             sample_rate=rate,
             bands=self._bands,
         )
         self._close_gap()
-        bridged: Block = gap.sound().astype(np.float32)
+        loudest = max(float(np.abs(heard).max()), float(np.abs(shore).max()))
+        bridged: Block = gap.sound().clip(-loudest, loudest).astype(np.float32)
         self._history.add(bridged)
         return np.concatenate([begun, bridged])

@@ -36,7 +36,7 @@ class Way(NamedTuple):
     Args:
         sound: From the shore on, ``(channels, samples)``.
         noise: The same as noise.
-        likeness: Of what arrives to the other shore, −1 to 1.
+        likeness: Of what arrives to the other shore, -1 to 1.
         bend: By how much of the gap the way had to be bent to arrive in step.
     """
 
@@ -99,7 +99,8 @@ class BridgedGap:
         made = self._frames().shaped(spectra, np.concatenate([first, within, last], axis=1))
         rest = self._n_samples - made.shape[1]
         tail = self._back.sound[:, :rest][:, ::-1]
-        return np.concatenate([made, tail], axis=1).T
+        whole: Vectors = np.concatenate([made, tail], axis=1).T
+        return whole
 
     def ways(self) -> Vectors:
         """Return the ways through, from one hop before the gap: ``(3, channels, samples)``."""

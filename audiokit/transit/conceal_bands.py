@@ -69,8 +69,8 @@ class BandFrames:
 @lru_cache(maxsize=8)
 def _band_matrix(sample_rate: int, hop: int) -> Vectors:
     """Return the share of each bin in each band, ``(N_BANDS, bins)``: triangles in Bark."""
-    frequency = np.arange(hop + 1) * (sample_rate / (2 * hop))
-    lowest, highest = _bark(np.array([_LOWEST_HZ, _HIGHEST_HZ])).tolist()
+    frequency: Vectors = np.arange(hop + 1, dtype=np.float64) * (sample_rate / (2 * hop))
+    lowest, highest = _bark(np.array([_LOWEST_HZ, _HIGHEST_HZ], np.float64)).tolist()
     centres = np.linspace(lowest, highest, N_BANDS)
     # What is below the first and above the last belongs to them.
     place = _bark(frequency).clip(lowest, highest)

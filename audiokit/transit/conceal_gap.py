@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from audiokit.ranges import check_sample_rate
 from audiokit.stage import Block, StreamFormat
-from audiokit.transit.concealer import Concealer
 from audiokit.transit.conceal_history import History
+from audiokit.transit.concealer import Concealer
 
 __all__ = ["Continuation", "GapConcealer", "Vectors"]
 
@@ -64,6 +64,7 @@ class GapConcealer(Concealer, ABC):
         self._history.reset()
         self._continuation: Continuation | None = None
         self._made = self._nothing()
+        self._loudest = 0.0
         # Of the gap: how much was played; of its way out: what is left, and where it began.
         self._played = 0
         self._out = self._nothing()
@@ -71,7 +72,7 @@ class GapConcealer(Concealer, ABC):
 
     def received(self, block: Block) -> Block:
         if self._continuation is not None:
-            self._end_gap(block)
+            self._end_gap(block, self._continuation)
         if len(self._out):
             block = self._cross_over(block)
         self._history.add(block)
@@ -81,8 +82,8 @@ class GapConcealer(Concealer, ABC):
         if n_samples == 0:
             return self.fmt.silence(0)
         if self._continuation is None:
-            self._open_gap()
-        block: Block = self._next(n_samples).astype(np.float32)
+            self._continuation = self._open_gap()
+        block: Block = self._next(n_samples, self._continuation).astype(np.float32)
         self._history.add(block)
         return block
 
@@ -97,25 +98,28 @@ class GapConcealer(Concealer, ABC):
     def _nothing(self) -> Vectors:
         return np.zeros((0, self.fmt.channels))
 
-    def _open_gap(self) -> None:
-        self._continuation = self._begin(self._history.heard())
+    def _open_gap(self) -> Continuation:
         self._made, self._played = self._nothing(), 0
         self._out = self._nothing()
+        heard = self._history.heard()
+        self._loudest = float(np.abs(heard).max())
+        return self._begin(heard)
 
     def _close_gap(self) -> None:
         """Forget the gap; what comes is not crossed over."""
         self._continuation = None
         self._out = self._nothing()
 
-    def _next(self, n_samples: int) -> Vectors:
+    def _next(self, n_samples: int, further: Continuation) -> Vectors:
         """Return the next samples of the gap, faded."""
-        assert self._continuation is not None
         begin, end = self._played, self._played + n_samples
         for stage in self._stages:
             # Each stage by itself, so that no cutting asks for other lengths.
             if len(self._made) < min(end, self._stages[-1]) and len(self._made) < stage:
-                further = self._continuation(stage)[len(self._made) :]
-                self._made = np.concatenate([self._made, further])
+                made = further(stage)[len(self._made) :]
+                # Nothing made up is louder than what was heard.
+                made = made.clip(-self._loudest, self._loudest)
+                self._made = np.concatenate([self._made, made])
         self._played = end
         part = self._made[begin:end]
         if len(part) < n_samples:
@@ -130,7 +134,7 @@ class GapConcealer(Concealer, ABC):
         fade: Vectors = np.clip(1.0 - (time_s - self.hold_s) / self.fade_s, 0.0, 1.0)
         return fade
 
-    def _end_gap(self, block: Block) -> None:
+    def _end_gap(self, block: Block, further: Continuation) -> None:
         """Make the way out of the gap, into this block and maybe some more."""
         if len(block) == 0:
             return
@@ -138,7 +142,7 @@ class GapConcealer(Concealer, ABC):
         overlap_s = 0.1 * self._played / rate
         overlap_s = min(max(overlap_s, self.shortest_overlap_s), self.longest_overlap_s)
         self._n_out = round(overlap_s * rate)
-        out = self._next(self._n_out)
+        out = self._next(self._n_out, further)
         self._close_gap()
         self._out = out
 
@@ -148,7 +152,7 @@ class GapConcealer(Concealer, ABC):
         begin = self._n_out - len(self._out)
         rise = np.arange(begin + 1, begin + n_samples + 1) / (self._n_out + 1)
         rise = rise[:, np.newaxis]
-        mixed = block.copy()
+        mixed: Block = block.copy()
         mixed[:n_samples] = self._out[:n_samples] * (1.0 - rise) + block[:n_samples] * rise
         self._out = self._out[n_samples:]
         return mixed

@@ -11,7 +11,14 @@ from audiokit.dsp.weights import load_weights
 from audiokit.transit.conceal_bands import N_BANDS, BandFrames
 from audiokit.transit.conceal_period import Repetition
 
-__all__ = ["LEAST_GAIN", "MOST_GAIN", "N_HEARD_FRAMES", "band_gains", "heard_inputs", "level_inputs"]
+__all__ = [
+    "LEAST_GAIN",
+    "MOST_GAIN",
+    "N_HEARD_FRAMES",
+    "band_gains",
+    "heard_inputs",
+    "level_inputs",
+]
 
 N_HEARD_FRAMES = 10
 """Frames of the past that the network hears of."""

@@ -36,7 +36,7 @@ class Repetition(NamedTuple):
     Args:
         period_samples: At the very end, to a fraction of a sample.
         slope: By how much the period grows for each sample that goes by.
-        strength: Likeness of the end to itself one period earlier, −1 to 1.
+        strength: Likeness of the end to itself one period earlier, -1 to 1.
     """
 
     period_samples: float
@@ -52,7 +52,8 @@ def find_repetition(heard: Vector, sample_rate: int) -> Repetition:
     period is going; half of that change is taken to go on.
 
     Args:
-        heard: ``(samples,)``, the end last; 15 ms or more. Of less than 25 ms, long periods are not found.
+        heard: ``(samples,)``, the end last; 15 ms or more. Of less than
+            25 ms, long periods are not found.
         sample_rate: In Hz.
     """
     step = max(1, sample_rate // _SEARCH_RATE)

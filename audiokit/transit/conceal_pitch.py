@@ -83,7 +83,8 @@ class VoiceContinuation:
         begin = np.zeros((len(ways), 1, self._gains.shape[2]))
         begin[0] = 1.0
         gains = np.concatenate([begin, self._gains[:, at]], axis=1)
-        return self._bands.shaped(spectra, gains)[:, :n_samples].T
+        sound: Vectors = self._bands.shaped(spectra, gains)[:, :n_samples].T
+        return sound
 
     def ways(self, n_frames: int) -> Vectors:
         """Return ways to go on, from one hop before the gap: ``(ways, channels, samples)``."""

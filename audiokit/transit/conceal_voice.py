@@ -97,7 +97,8 @@ class Voice:
         """Return noise as loud as the excitation of late, the same in every gap."""
         n_late = self._excitation.shape[1] // 3
         level = np.sqrt(np.square(self._excitation[:, -n_late:]).mean(axis=1, keepdims=True))
-        return level * _noise_of(len(self._excitation), n_samples)
+        noise: Vectors = level * _noise_of(len(self._excitation), n_samples)
+        return noise
 
     def _resound(self, excitations: Vectors) -> Vectors:
         """Let the resonances ring on, excited anew: ``(ways, channels, samples)``."""
@@ -118,7 +119,8 @@ def _ringing(taps: Vectors, backwards: Vectors) -> Vectors:
     """Return the sums over the past that enter each of the next samples, ``(order,)``."""
     order = len(backwards)
     # Sample n still hears taps n + 1 and on, the latest of the past first.
-    return np.convolve(taps[:0:-1], backwards)[order - 1 :: -1][:order]
+    sums: Vectors = np.convolve(taps[:0:-1], backwards)[order - 1 :: -1][:order]
+    return sums
 
 
 def _prediction(heard: Vectors, sample_rate: int, order: int) -> Vectors:
@@ -146,7 +148,8 @@ def _window(n_samples: int, n_fall: int) -> Vectors:
     n_rise = n_samples - n_fall
     rise = np.sin(0.5 * np.pi * (np.arange(n_rise) + 0.5) / n_rise)
     fall = np.cos(0.5 * np.pi * (np.arange(n_fall) + 0.5) / n_fall)
-    return np.square(np.concatenate([rise, fall]))
+    window: Vectors = np.square(np.concatenate([rise, fall]))
+    return window
 
 
 @lru_cache(maxsize=1)
@@ -161,4 +164,5 @@ def _kernels() -> Vectors:
 
 @lru_cache(maxsize=8)
 def _noise_of(channels: int, n_samples: int) -> Vectors:
-    return np.random.default_rng(1).standard_normal((n_samples, channels)).T
+    noise: Vectors = np.random.default_rng(1).standard_normal((n_samples, channels)).T
+    return noise

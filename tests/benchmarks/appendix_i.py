@@ -67,9 +67,7 @@ class AppendixI:
             made = self._repeat(self._step)
         if self._n_steps:
             # Clause I.2.6: down by a fifth over each 10 ms after the first; none after 60 ms.
-            made *= np.maximum(
-                self._gain() - 0.2 * np.arange(self._step) / self._step, 0.0
-            )
+            made *= np.maximum(self._gain() - 0.2 * np.arange(self._step) / self._step, 0.0)
         self._n_steps += 1
         return self._give(made)
 

@@ -132,7 +132,7 @@ def _through_on(
     made = _shaped(ways, torch.cat([begin, gains, gains[:, :, -1:]], 2), _BANDS)
     n_gap = n_packets * PACKET
     # As `GapConcealer` goes over into the first good block.
-    n_over = min(max(32, round(_OVERLAP_SHARE * n_gap)), 128)
+    n_over = min(max(32, round(_OVERLAP_SHARE * n_gap)), 64)
     rise = (torch.arange(n_over) + 1.0) / (n_over + 1.0)
     after = AROUND + n_gap
     over = made[:, n_gap : n_gap + n_over] * (1.0 - rise)

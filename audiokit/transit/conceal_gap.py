@@ -21,8 +21,8 @@ Continuation: TypeAlias = Callable[[int], Vectors]
 """From a number of samples to the first so many of the gap, ``(samples, channels)``."""
 
 _HIGHEST_RATE_HZ = 48000
-# A gap of one packet of 20 ms and its way out are made at once; whatever comes later as well.
-_FIRST_S = 0.032
+# How much of a gap is made at a time: a packet of 20 ms and its way out, two more, the rest.
+_STAGES_S = (0.032, 0.072)
 
 
 class GapConcealer(Concealer, ABC):
@@ -57,7 +57,9 @@ class GapConcealer(Concealer, ABC):
         self.fmt = fmt
         rate = fmt.sample_rate
         self._history = History(fmt, round(self.heard_s * rate))
-        self._stages = (round(_FIRST_S * rate), self._longest())
+        n_longest = self._longest()
+        stages = (round(stage_s * rate) for stage_s in _STAGES_S)
+        self._stages = (*(stage for stage in stages if stage < n_longest), n_longest)
         self.reset()
 
     def reset(self) -> None:

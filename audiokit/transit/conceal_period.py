@@ -15,6 +15,8 @@ _SHORTEST_PERIOD_S = 1.0 / 400.0
 # What is compared: long enough for one opening of the glottis, and short, so that what is found
 # is of late.
 _TEMPLATE_S = 0.007
+# A low voice may be all but silent for so long: then a whole period is compared.
+_LULL_SHARE = 0.05
 # Of how much earlier the period is asked again, to see where it is going.
 _EARLIER_S = 0.008
 # A longer period must be this much better than a short one, at the far end of the range.
@@ -47,8 +49,8 @@ class Repetition(NamedTuple):
 def find_repetition(heard: Vector, sample_rate: int) -> Repetition:
     """Return how a sound repeats itself at its end.
 
-    Normalised cross-correlation of the last 7 ms with what was 2.5 to 16.7 ms before them, its
-    highest point found between samples by a parabola. The same 8 ms earlier tells where the
+    Normalised cross-correlation of the last 7 ms (17 ms, where those are a lull) with what was
+    2.5 to 16.7 ms before them, its highest point found between samples by a parabola. The same 8 ms earlier tells where the
     period is going; half of that change is taken to go on.
 
     Args:
@@ -61,9 +63,11 @@ def find_repetition(heard: Vector, sample_rate: int) -> Repetition:
         whole = len(heard) // step * step
         heard = heard[len(heard) - whole :].reshape(-1, step).mean(axis=1)
     rate = sample_rate / step
+    shortest, longest = int(_SHORTEST_PERIOD_S * rate), int(LONGEST_PERIOD_S * rate)
     template = round(_TEMPLATE_S * rate)
-    shortest = int(_SHORTEST_PERIOD_S * rate)
-    longest = min(int(LONGEST_PERIOD_S * rate), len(heard) - template)
+    if len(heard) > 2 * longest and _is_lull(heard, template, longest):
+        template = longest
+    longest = min(longest, len(heard) - template)
     likeness = _likeness(heard, template, shortest, longest)
     best = _shortest_that_fits(likeness, shortest)
     strength = float(likeness[best])
@@ -75,6 +79,12 @@ def find_repetition(heard: Vector, sample_rate: int) -> Repetition:
         # What was found is the period between the middles of both stretches.
         period *= 1.0 + slope * 0.5 * (template + period)
     return Repetition(period * step, slope / step, strength)
+
+
+def _is_lull(heard: Vector, template: int, longest: int) -> bool:
+    """Return whether the end is all but silent beside the period that it is a part of."""
+    late = np.square(heard[len(heard) - longest :])
+    return bool(late[-template:].sum() < _LULL_SHARE * late.sum())
 
 
 def _likeness(heard: Vector, template: int, shortest: int, longest: int) -> Vector:

@@ -41,7 +41,9 @@ class PitchConcealer(GapConcealer):
     """
 
     heard_s = HEARD_S
-    hold_s, fade_s = 0.06, 0.04
+    # What a voice goes on as is better than nothing for longer than what merely repeats.
+    hold_s, fade_s = 0.08, 0.08
+    longest_overlap_s = 0.004
 
     def __init__(self, fmt: StreamFormat) -> None:
         self._bands = BandFrames(fmt.sample_rate)

@@ -20,6 +20,8 @@ _NOISE_SHARE = 1e-5
 # At 16 kHz: widens each resonance by 50 Hz, so that it dies away within a period or few.
 _WIDENING = 0.99
 _REFERENCE_RATE = 16000
+# After which even a resonance that would ring for ever is 87 dB down.
+_RINGING_S = 0.0625
 _TAPS, _PHASES = 8, 64
 _SILENCE = 1e-16
 
@@ -41,6 +43,7 @@ class Voice:
 
     def __init__(self, heard: Vectors, sample_rate: int, period_samples: float) -> None:
         self._order = order = 16 + sample_rate // 1000
+        self._n_ringing = round(_RINGING_S * sample_rate)
         self._period = period_samples
         self._filters = _prediction(heard, sample_rate, order)
         self._past = heard[:, heard.shape[1] - order :]
@@ -103,7 +106,8 @@ class Voice:
     def _resound(self, excitations: Vectors) -> Vectors:
         """Let the resonances ring on, excited anew: ``(ways, channels, samples)``."""
         n_samples, order = excitations.shape[2], self._order
-        n_transform = 1 << (2 * n_samples - 1).bit_length()
+        # Room for what rings on after the end, so that it does not come round to the start.
+        n_transform = -(-(n_samples + self._n_ringing) // 256) * 256
         driven = np.zeros((*excitations.shape[:2], n_transform))
         driven[:, :, :n_samples] = excitations
         # What the past alone makes of the next samples, as if it had been excitation.

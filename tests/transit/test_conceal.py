@@ -13,7 +13,7 @@ from audiokit.transit.concealer import CONCEALERS, new_concealer
 
 NAMES = sorted(CONCEALERS)
 # How long each is heard in a gap at most, in seconds.
-HEARD_S = {"repeat": 0.08, "linear": 0.021, "spectral": 0.08, "pitch": 0.1, "bridge": 0.1}
+HEARD_S = {"repeat": 0.08, "linear": 0.021, "spectral": 0.08, "pitch": 0.16, "bridge": 0.16}
 each_method = pytest.mark.parametrize("name", NAMES)
 each_rate = pytest.mark.parametrize("rate", [8000, 12000, 16000, 24000, 44100, 48000])
 

@@ -26,7 +26,6 @@ __all__ = ["ConcealmentTrainSettings", "main", "train_concealment"]
 
 log = logging.getLogger(__name__)
 
-_N_HELD_BACK = 3000
 _TOLD_EVERY = 250
 
 
@@ -36,6 +35,7 @@ class ConcealmentTrainSettings:
 
     Attributes:
         n_gaps: Gaps to make and draw from.
+        n_held_back: Gaps of other talkers, to judge by.
         n_steps: Batches to learn from.
         batch: Gaps in each.
         rate: Highest learning rate.
@@ -45,6 +45,7 @@ class ConcealmentTrainSettings:
     """
 
     n_gaps: int = 40000
+    n_held_back: int = 3000
     n_steps: int = 4000
     batch: int = 128
     rate: float = 2e-3
@@ -53,10 +54,12 @@ class ConcealmentTrainSettings:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("n_gaps", "n_steps", "batch", "width"):
+        for name in ("n_gaps", "n_held_back", "n_steps", "batch", "width"):
             if getattr(self, name) < 1:
                 raise SettingError(name, getattr(self, name), "1 or more")
         check_range("rate", self.rate, 0.0, 1.0)
+        if self.batch > self.n_gaps:
+            raise SettingError("batch", self.batch, f"at most the {self.n_gaps} gaps")
 
 
 def train_concealment(name: str, data: Path, settings: ConcealmentTrainSettings) -> dict[str, Any]:
@@ -77,7 +80,7 @@ def train_concealment(name: str, data: Path, settings: ConcealmentTrainSettings)
     network = NETWORKS[name]
     pool = make_gaps(corpus, network, settings.n_gaps, seed=settings.seed)
     others = load_corpus(data, held_back=True)
-    judge = make_gaps(others, network, _N_HELD_BACK, seed=settings.seed)
+    judge = make_gaps(others, network, settings.n_held_back, seed=settings.seed)
     log.info("training.gaps_made n=%d", settings.n_gaps)
     usual = torch.from_numpy(network.usual.astype(np.float32))
     model = ConcealmentModel(pool.inputs.shape[1], settings.width, usual)

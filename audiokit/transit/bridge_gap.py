@@ -161,7 +161,7 @@ def _best_match(way: Vectors, shore: Vectors, n_gap: int, reach: int) -> tuple[i
     products = np.correlate(near, shore)
     sums = np.concatenate([np.zeros(1), np.cumsum(near * near)])
     energy = np.maximum(sums[n_match:] - sums[:-n_match], 0.0)
-    likeness = products / np.sqrt(energy * (shore @ shore) + 1e-12)
+    likeness = products / np.sqrt(energy * (shore @ shore) + 1e-20)
     bend = np.linspace(-1.0, 1.0, len(likeness)) if reach else np.zeros(1)
     best = int(np.argmax(likeness - _BEND_COST * bend * bend))
     return best - reach, float(likeness[best])

@@ -30,7 +30,7 @@ class LinearConcealer(GapConcealer):
         self.latency_samples = 1
 
     def lost(self, n_samples: int, following: Block | None = None) -> Block:
-        if following is None or len(following) == 0:
+        if following is None or len(following) == 0 or n_samples == 0:
             return super().lost(n_samples)
         last = self._history.heard()[-1:]
         share = np.arange(1, n_samples + 1)[:, np.newaxis] / (n_samples + 1)

@@ -50,8 +50,8 @@ def find_repetition(heard: Vector, sample_rate: int) -> Repetition:
     """Return how a sound repeats itself at its end.
 
     Normalised cross-correlation of the last 7 ms (17 ms, where those are a lull) with what was
-    2.5 to 16.7 ms before them, its highest point found between samples by a parabola. The same 8 ms earlier tells where the
-    period is going; half of that change is taken to go on.
+    2.5 to 16.7 ms before them, its highest point found between samples by a parabola. The same
+    8 ms earlier tells where the period is going; half of that change is taken to go on.
 
     Args:
         heard: ``(samples,)``, the end last; 15 ms or more. Of less than
@@ -94,7 +94,7 @@ def _likeness(heard: Vector, template: int, shortest: int, longest: int) -> Vect
     products = np.correlate(before, end)[::-1]
     sums = np.concatenate([np.zeros(1), np.cumsum(before * before)])
     energy = (sums[template:] - sums[:-template])[::-1]
-    likeness: Vector = products / np.sqrt(np.maximum(energy, 0.0) * (end @ end) + 1e-12)
+    likeness: Vector = products / np.sqrt(np.maximum(energy, 0.0) * (end @ end) + 1e-20)
     return likeness
 
 

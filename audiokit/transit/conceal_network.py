@@ -55,7 +55,7 @@ def heard_inputs(bands: BandFrames, heard: Vector, repetition: Repetition) -> tu
     reference = float(powers[-5:].sum(axis=1).mean()) / N_BANDS
     earlier = bands.spectra(heard[end - 4 * hop - period : end - period])
     shared = bands.powers(spectra[-3:], earlier)
-    likeness = shared / np.sqrt(powers[-3:] * bands.powers(earlier) + 1e-24)
+    likeness = shared / np.sqrt(powers[-3:] * bands.powers(earlier) + 1e-60)
     about = (
         repetition.strength,
         np.log2(repetition.period_samples / hop),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# At 8 kHz: clause I.2.
+# In samples at 8 kHz.
 HISTORY, LOWEST_LAG, HIGHEST_LAG, TEMPLATE, DELAY, STEP = 390, 40, 120, 160, 30, 80
 
 
@@ -35,7 +35,7 @@ class AppendixI:
     def received(self, block):
         frame = block[:, 0].astype(np.float64)
         if self._n_steps:
-            # Clause I.2.7: a quarter of the pitch, and 4 ms for each 10 ms after the first.
+            # A quarter of the pitch, and 4 ms for each 10 ms after the first.
             n_overlap = self._period // 4 + self._samples(32) * (self._n_steps - 1)
             n_overlap = min(n_overlap, self._step, len(frame))
             up = np.arange(1, n_overlap + 1) / (n_overlap + 1)
@@ -53,7 +53,7 @@ class AppendixI:
             self._begin()
             made = self._repeat(self._step)
         elif self._n_steps < 3:
-            # Clause I.2.5: one more period to repeat from, crossed over in a quarter of it.
+            # One more period to repeat from, crossed over in a quarter of it.
             n_overlap = self._period // 4
             position = self._position
             old = self._repeat(n_overlap)
@@ -66,7 +66,7 @@ class AppendixI:
         else:
             made = self._repeat(self._step)
         if self._n_steps:
-            # Clause I.2.6: down by a fifth over each 10 ms after the first; none after 60 ms.
+            # Down by a fifth over each 10 ms after the first; none after 60 ms.
             made *= np.maximum(self._gain() - 0.2 * np.arange(self._step) / self._step, 0.0)
         self._n_steps += 1
         return self._give(made)

@@ -129,7 +129,7 @@ def test_without_sight_of_the_other_side_a_bridge_is_the_causal_method():
 
 
 @ours
-@pytest.mark.parametrize("gain", [1e-3, 2.0])
+@pytest.mark.parametrize("gain", [2.0**-10, 2.0])
 def test_how_loud_a_voice_is_changes_nothing_else(name, gain):
     sound = harmonics(RATE, 0.3, 140.0)
     usual, other = (
@@ -184,7 +184,7 @@ def test_speech_with_losses_sounds_better_than_with_the_standard_method(recordin
         speech = (0.5 * speech / np.abs(speech).max()).astype(np.float32)
         speech = speech[: len(speech) // 320 * 320]
         for method, found in scores.items():
-            found.append(bench.scored((method, speech, (0.10, 1), seed))[0])
+            found.append(bench.scored((method, speech, (0.10, 1), seed, RATE))[0])
     mean = {method: np.mean(found) for method, found in scores.items()}
     assert mean["pitch"] >= mean["appendix I"] + 0.10
     assert mean["bridge"] >= mean["appendix I"] + 0.40

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from audiokit.errors import SettingError
 from audiokit.jobs.comparison import Comparison, ComparisonReport, Side
-from audiokit.jobs.overview import brightest_db, check_drawing, row_of_hz, spectrogram_png
+from audiokit.jobs.overview import brightest_db, row_of_hz, spectrogram_png
 from audiokit.jobs.page_parts import (
     data_url,
     excerpt_words,
@@ -56,14 +56,6 @@ class PageSettings:
     def __post_init__(self) -> None:
         if not 1.0 <= self.listen_s <= 60.0:
             raise SettingError("listen_s", self.listen_s, "1 to 60 s")
-
-    def check_installed(self) -> None:
-        """Import what the page needs.
-
-        Raises:
-            MissingExtraError: matplotlib is not installed, or its installation is broken.
-        """
-        check_drawing()
 
 
 class PageSink(Sink):
@@ -108,9 +100,6 @@ def page_text(
         title: What the recording is called.
         recipe: What was done to it.
         facts: What each stage did.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
     """
     fmt, sides = report.fmt, report.sides
     duration_s = fmt.seconds(report.n_samples)

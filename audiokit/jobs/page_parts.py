@@ -25,6 +25,7 @@ __all__ = [
     "time_labels",
 ]
 
+_HEAD = Path(__file__).with_name("page_head.html")
 _STYLE = Path(__file__).with_name("page_style.css")
 _TIME_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
 # On a phone no more have room beside each other.
@@ -34,15 +35,22 @@ _PIECE_BYTES = 3 << 18
 
 
 def filled(template: Path, **values: str) -> str:
-    """Return a page: its template with the values, the style and the version put in.
+    """Return a page: its template with the head, the values and the version put in.
+
+    The head lets nothing in from elsewhere, and ends with the style that all pages share.
 
     Args:
-        template: An HTML file with ``$names``.
-        **values: HTML by name.
+        template: An HTML file with ``$names``, the first of which is the head.
+        **values: HTML by name; ``title`` is one.
     """
-    text = Template(template.read_text(encoding="utf-8"))
-    style = _STYLE.read_text(encoding="utf-8")
-    return text.substitute(values, style=style, version=html.escape(audiokit.__version__))
+    style = _STYLE.read_text(encoding="utf-8").rstrip("\n")
+    head = _template(_HEAD).substitute(title=values["title"], style=style).rstrip("\n")
+    version = html.escape(audiokit.__version__)
+    return _template(template).substitute(values, head=head, version=version)
+
+
+def _template(path: Path) -> Template:
+    return Template(path.read_text(encoding="utf-8"))
 
 
 def player(source: str, *, labelled_by: str) -> str:

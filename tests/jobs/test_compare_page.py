@@ -8,21 +8,18 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 import soundfile
 
-from audiokit.errors import MissingExtraError, SettingError
+from audiokit.errors import SettingError
 from audiokit.jobs.compare_page import PageSettings, page_text
 from audiokit.jobs.comparison import Comparison
 from audiokit.jobs.process import ProcessTask, process_file
 from audiokit.recipe import make_recipe
 from audiokit.stage import StreamFormat
 from audiokit.testing import speechlike
-
-pytest.importorskip("matplotlib")
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 STAGES = [{"use": "highpass", "cutoff_hz": 100}, {"use": "denoise"}]
@@ -52,8 +49,7 @@ def words_of(page):
 
 def pictures_of(page):
     """Return the colours of the page's spectrograms, 0 to 1."""
-    from matplotlib.image import imread
-
+    imread = pytest.importorskip("matplotlib.image").imread
     found = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
     return [imread(io.BytesIO(base64.b64decode(data)))[..., :3] for data in found]
 
@@ -175,19 +171,6 @@ def test_what_was_compared_is_told_as_often_as_one_asks():
     first, second = (page_text(comparison.finish(), "take", recipe, {}) for _ in range(2))
     assert first == second
     assert len(sounds_of(first)[0]) == len(block)
-
-
-def test_a_page_that_cannot_be_drawn_is_refused_before_any_work(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setitem(sys.modules, "matplotlib.image", None)
-    tables = {"stage": STAGES, "write": {"audio": {}, "report": {}}}
-    with pytest.raises(MissingExtraError, match=r"audiokit\[plot\]"):
-        make_recipe("mine", tables).check()
-    outputs = {"audio": tmp_path / "a.wav", "report": tmp_path / "a.html"}
-    task = ProcessTask(io.BytesIO(wav()), outputs, name="x", scratch=tmp_path)
-    with pytest.raises(MissingExtraError, match=r"audiokit\[plot\]"):
-        process_file(task, make_recipe("mine", tables))
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("stages", [STAGES, [{"use": "denoise_learnt"}]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -196,7 +197,8 @@ def test_a_page_needs_no_extra(takes, tmp_path, audiokit):
     (tmp_path / "broken" / "matplotlib").mkdir(parents=True)
     (tmp_path / "broken" / "matplotlib" / "__init__.py").write_text("raise ImportError('no')\n")
     command = ("denoise", takes / "in" / "one.wav", "-o", tmp_path / "a.wav", "--report")
-    done = audiokit(*command, env={"PYTHONPATH": str(tmp_path / "broken")})
+    path = os.pathsep.join([str(tmp_path / "broken"), os.environ.get("PYTHONPATH", "")])
+    done = audiokit(*command, env={"PYTHONPATH": path})
     assert done.returncode == 0, done.stderr
     assert "data:image/png" in (tmp_path / "a.html").read_text(encoding="utf-8")
 

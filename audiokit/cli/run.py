@@ -18,11 +18,15 @@ from audiokit.errors import AudiokitError, SettingError
 
 if TYPE_CHECKING:
     from audiokit.batch.folder import FolderRun, ReportRun
+    from audiokit.files.find import Source
     from audiokit.recipe import Recipe
 
 __all__ = [
     "Container",
     "audio_tables",
+    "close_run",
+    "find_named",
+    "prepare_found",
     "prepare_report",
     "report_rows",
     "run_folder",
@@ -146,11 +150,26 @@ def prepare_report(
         pictures: The folder that the job draws into.
         exclude: A folder whose files are no sources: where results go later.
     """
+    found = _find(sources, batch, exclude or pictures)
+    return prepare_found(found, job, batch=batch, pictures=pictures)
+
+
+def prepare_found(
+    found: Iterable[Source], job: Any, *, batch: BatchOptions, pictures: Path | None = None
+) -> ReportRun:
+    """Return a run over sources that are known, as `prepare_report`.
+
+    Args:
+        found: What to read.
+        job: Called with each item.
+        batch: How the run goes.
+        pictures: The folder that the job draws into.
+    """
     from audiokit import __version__
     from audiokit.batch.folder import ReportRun
 
     run = ReportRun(
-        _find(sources, batch, exclude or pictures),
+        found,
         job,
         out=pictures,
         kinds={} if pictures is None else {"picture": ("", "png")},
@@ -160,6 +179,16 @@ def prepare_report(
     usual = BatchOptions()
     run.is_limited = (batch.timeout_s, batch.memory_mb) != (usual.timeout_s, usual.memory_mb)
     return run
+
+
+def find_named(sources: Sequence[str], batch: BatchOptions) -> list[Source]:
+    """Return all that the user has named, in order.
+
+    Raises:
+        NothingToDoError: An input does not exist, or holds nothing to take.
+        SettingError: An input is a stream.
+    """
+    return list(_find(sources, batch, None))
 
 
 def report_rows(
@@ -231,7 +260,7 @@ def run_folder(
             # What became of each source is not lost with what is made of all.
             _say_summary(run, output)
             raise
-    _close_with_summary(run, output)
+    close_run(run, output)
 
 
 def emit_plan(
@@ -281,7 +310,13 @@ def _say_summary(run: FolderRun, output: OutputOptions) -> None:
     say(run.sentence(), output)
 
 
-def _close_with_summary(run: FolderRun, output: OutputOptions) -> None:
+def close_run(run: FolderRun, output: OutputOptions) -> None:
+    """Say what failed and how the run went; end the program where anything failed.
+
+    Raises:
+        ResourceError: The manifest could not be written.
+        Exit: An item failed.
+    """
     _say_summary(run, output)
     if run.manifest_error is not None:
         raise run.manifest_error

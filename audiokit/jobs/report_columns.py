@@ -32,7 +32,6 @@ class Column:
     about: str = ""
 
 
-_SHARE = {"unit": "%", "scale": 100.0}
 # Whatever is not here gets its title and unit from its name.
 _COLUMNS = {
     "name": Column("Recording"),
@@ -55,9 +54,9 @@ _COLUMNS = {
     "peak_dbfs": Column("Peak", "dBFS"),
     "loudness_lufs": Column("Loudness", "LUFS"),
     "bandwidth_hz": Column("Bandwidth", "kHz", scale=1e-3, about="Highest frequency in use."),
-    "clipping_ratio": Column("Clipped", decimals=3, **_SHARE, about="Share of the samples."),
-    "silence_ratio": Column("Silence", decimals=0, **_SHARE, about="Share of the frames."),
-    "speech_ratio": Column("Speech", decimals=0, **_SHARE, about="Share of the time."),
+    "clipping_ratio": Column("Clipped", "%", 3, 100.0, "Share of the samples."),
+    "silence_ratio": Column("Silence", "%", 0, 100.0, "Share of the frames."),
+    "speech_ratio": Column("Speech", "%", 0, 100.0, "Share of the time."),
     "dc_offset": Column("DC offset", decimals=4),
     "duration_s": Column("Duration", "s"),
     "sample_rate": Column("Sample rate", "kHz", decimals=2, scale=1e-3),

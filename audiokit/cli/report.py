@@ -1,0 +1,135 @@
+"""``audiokit report``: a page about a folder of recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from audiokit.cli.console import emit_rows, say, show_progress
+from audiokit.cli.options import BatchOptions, OutputOptions, Sources, command
+from audiokit.cli.run import close_run, emit_plan, find_named, prepare_found
+from audiokit.errors import SettingError
+from audiokit.recipe import make_recipe
+
+if TYPE_CHECKING:
+    from audiokit.files.raw import RawFormat
+    from audiokit.jobs.report_page import ReportSettings
+    from audiokit.jobs.report_rows import Gathered
+    from audiokit.recipe import Recipe
+
+EXAMPLES = (
+    "audiokit report takes/ -o report.html",
+    "audiokit report dataset/ -o report.html --worst 30 --excerpt-s 5",
+    "audiokit report takes/ -o report.html --json | jq .summary",
+)
+_PAGES = (".html", ".htm")
+
+
+@command
+def report(
+    sources: Sources,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page: a name ending in .html.")],
+    worst: Annotated[
+        int, typer.Option(help="How many are shown with picture and player; 0 to 100.")
+    ] = 12,
+    excerpt_s: Annotated[
+        float, typer.Option(help="Seconds of each that can be heard; 0 to 60, 0: none.")
+    ] = 10.0,
+    *,
+    batch: BatchOptions,
+    output: OutputOptions,
+) -> None:
+    """Make a page about a folder: scores, the worst, before and after.
+
+    One HTML file that needs nothing from elsewhere: distributions, a table to sort and
+    filter, the worst recordings with players. Of a folder made by process, what it did.
+    """
+    from audiokit.files.atomic import replacing
+    from audiokit.files.raw import parse_raw_format
+    from audiokit.jobs.process import Limits, ProcessJob
+    from audiokit.jobs.report_dataset import read_dataset
+    from audiokit.jobs.report_page import ReportSettings
+    from audiokit.jobs.report_rows import gather
+
+    settings = ReportSettings(worst, excerpt_s)
+    _check_target(out, batch)
+    recipe = _scoring()
+    raw = parse_raw_format(batch.raw_format) if batch.raw_format else None
+    is_folder = len(sources) == 1 and Path(sources[0]).is_dir()
+    dataset = read_dataset(Path(sources[0])) if is_folder else None
+    found = find_named(sources, batch) if dataset is None else list(dataset.sources())
+    limits = Limits(batch.min_duration_s, batch.max_duration_s)
+    run = prepare_found(found, ProcessJob(recipe, limits, out=None, raw=raw), batch=batch)
+    if batch.dry_run:
+        emit_plan(run, "report", output)
+        return
+    with replacing(out) as page:
+        # A place that cannot be written is told before the work.
+        page.touch()
+        rows = list(run.in_order(show_progress(run.rows(), run.total, output)))
+        gathered = gather(rows, found, _title(sources), dataset=dataset)
+        n_bytes = _write(page, gathered, settings, raw=raw, batch=batch, output=output)
+    if output.kind is not None:
+        _emit(rows, gathered, output, page={"page": str(out), "page_bytes": n_bytes})
+    say(f"{out}: {len(gathered.recordings)} recordings, {n_bytes / 1e6:.1f} MB.", output)
+    close_run(run, output)
+
+
+def _check_target(out: Path, batch: BatchOptions) -> None:
+    if out.suffix.lower() not in _PAGES or out.is_dir():
+        raise SettingError("out", str(out), "a file with a name ending in .html")
+    if out.exists() and not batch.overwrite:
+        raise SettingError("out", str(out), "a new file", "Add --overwrite to replace it.")
+
+
+def _scoring() -> Recipe:
+    recipe = make_recipe("score", {"write": {"scores": {}}})
+    recipe.check()
+    return recipe
+
+
+def _title(sources: list[str]) -> str:
+    first = Path(sources[0])
+    name = first.name or first.resolve().name
+    return name if len(sources) == 1 else f"{name} and {len(sources) - 1} more"
+
+
+def _write(
+    page: Path,
+    gathered: Gathered,
+    settings: ReportSettings,
+    *,
+    raw: RawFormat | None,
+    batch: BatchOptions,
+    output: OutputOptions,
+) -> int:
+    """Read the worst again for what is seen and heard of them, and write; return the size."""
+    from audiokit.files.find import Source
+    from audiokit.jobs.report_excerpt import ExcerptJob
+    from audiokit.jobs.report_page import report_page
+
+    shown = gathered.worst(settings.worst)
+    clips: dict[str, Any] = {}
+    if shown:
+        befores = {item.path: item.before_path for item in shown if item.before_path}
+        again = prepare_found(
+            [Source(item.path, item.place) for item in shown],
+            ExcerptJob(settings.excerpt_s, befores, raw=raw),
+            batch=batch,
+        )
+        clips = {row["source"]: row for row in show_progress(again.rows(), again.total, output)}
+    # A file name need not be text; what is not is written as an escape.
+    text = report_page(gathered, clips, settings).encode("utf-8", "backslashreplace")
+    page.write_bytes(text)
+    return len(text)
+
+
+def _emit(
+    rows: list[dict[str, Any]], gathered: Gathered, output: OutputOptions, *, page: dict[str, Any]
+) -> None:
+    from audiokit.jobs.report_figures import summary_of
+
+    summary = summary_of(gathered) | page
+    emit_rows(rows, output, schema="audiokit.report/1", summary=lambda: summary)

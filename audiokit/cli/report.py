@@ -14,9 +14,9 @@ from audiokit.errors import SettingError
 from audiokit.recipe import make_recipe
 
 if TYPE_CHECKING:
-    from audiokit.files.raw import RawFormat
-    from audiokit.jobs.report_page import ReportSettings
-    from audiokit.jobs.report_rows import Gathered
+    from audiokit.jobs.report_dataset import Dataset
+    from audiokit.jobs.report_rows import Gathered, Recording
+    from audiokit.jobs.report_steps import ShownJob
     from audiokit.recipe import Recipe
 
 EXAMPLES = (
@@ -37,6 +37,12 @@ def report(
     excerpt_s: Annotated[
         float, typer.Option(help="Seconds of each that can be heard; 0 to 60, 0: none.")
     ] = 10.0,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe", "-r", help="What made the folder, if that is a .toml file of your own."
+        ),
+    ] = None,
     *,
     batch: BatchOptions,
     output: OutputOptions,
@@ -50,18 +56,20 @@ def report(
     from audiokit.files.raw import parse_raw_format
     from audiokit.jobs.process import Limits, ProcessJob
     from audiokit.jobs.report_dataset import read_dataset
-    from audiokit.jobs.report_page import ReportSettings
+    from audiokit.jobs.report_excerpt import ExcerptJob
+    from audiokit.jobs.report_page import ReportSettings, report_page
     from audiokit.jobs.report_rows import gather
+    from audiokit.jobs.report_steps import ShownJob
 
     settings = ReportSettings(worst, excerpt_s)
     _check_target(out, batch)
-    recipe = _scoring()
     raw = parse_raw_format(batch.raw_format) if batch.raw_format else None
     is_folder = len(sources) == 1 and Path(sources[0]).is_dir()
     dataset = read_dataset(Path(sources[0])) if is_folder else None
     found = find_named(sources, batch) if dataset is None else list(dataset.sources())
+    made_by, remark = (None, "") if dataset is None else _recipe_of(dataset, recipe)
     limits = Limits(batch.min_duration_s, batch.max_duration_s)
-    run = prepare_found(found, ProcessJob(recipe, limits, out=None, raw=raw), batch=batch)
+    run = prepare_found(found, ProcessJob(_scoring(), limits, out=None, raw=raw), batch=batch)
     if batch.dry_run:
         emit_plan(run, "report", output)
         return
@@ -69,11 +77,16 @@ def report(
         # A place that cannot be written is told before the work.
         page.touch()
         rows = list(run.in_order(show_progress(run.rows(), run.total, output)))
-        gathered = gather(rows, found, _title(sources), dataset=dataset)
-        n_bytes = _write(page, gathered, settings, raw=raw, batch=batch, output=output)
+        gathered = gather(rows, found, _title(sources), dataset=dataset, remark=remark)
+        excerpt = ExcerptJob(settings.excerpt_s, gathered.befores(settings.worst), raw=raw)
+        job = ShownJob(excerpt, made_by, raw=raw)
+        clips = _clips(gathered.worst(settings.worst), job, batch, output)
+        # A file name need not be text; what is not is written as an escape.
+        text = report_page(gathered, clips, settings).encode("utf-8", "backslashreplace")
+        page.write_bytes(text)
     if output.kind is not None:
-        _emit(rows, gathered, output, page={"page": str(out), "page_bytes": n_bytes})
-    say(f"{out}: {len(gathered.recordings)} recordings, {n_bytes / 1e6:.1f} MB.", output)
+        _emit(rows, gathered, output, page={"page": str(out), "page_bytes": len(text)})
+    say(f"{out}: {len(gathered.recordings)} recordings, {len(text) / 1e6:.1f} MB.", output)
     close_run(run, output)
 
 
@@ -96,34 +109,24 @@ def _title(sources: list[str]) -> str:
     return name if len(sources) == 1 else f"{name} and {len(sources) - 1} more"
 
 
-def _write(
-    page: Path,
-    gathered: Gathered,
-    settings: ReportSettings,
-    *,
-    raw: RawFormat | None,
-    batch: BatchOptions,
-    output: OutputOptions,
-) -> int:
-    """Read the worst again for what is seen and heard of them, and write; return the size."""
-    from audiokit.files.find import Source
-    from audiokit.jobs.report_excerpt import ExcerptJob
-    from audiokit.jobs.report_page import report_page
+def _recipe_of(dataset: Dataset, named: str | None) -> tuple[Recipe | None, str]:
+    from audiokit.jobs.report_steps import recipe_of
+    from audiokit.settings import find_config, load_toml
 
-    shown = gathered.worst(settings.worst)
-    clips: dict[str, Any] = {}
-    if shown:
-        befores = {item.path: item.before_path for item in shown if item.before_path}
-        again = prepare_found(
-            [Source(item.path, item.place) for item in shown],
-            ExcerptJob(settings.excerpt_s, befores, raw=raw),
-            batch=batch,
-        )
-        clips = {row["source"]: row for row in show_progress(again.rows(), again.total, output)}
-    # A file name need not be text; what is not is written as an escape.
-    text = report_page(gathered, clips, settings).encode("utf-8", "backslashreplace")
-    page.write_bytes(text)
-    return len(text)
+    path = find_config()
+    return recipe_of(dataset, named, load_toml(path).get("stage", {}) if path else {})
+
+
+def _clips(
+    shown: list[Recording], job: ShownJob, batch: BatchOptions, output: OutputOptions
+) -> dict[str, Any]:
+    """Read the worst again for what is seen and heard of them; return rows by path."""
+    from audiokit.files.find import Source
+
+    if not shown:
+        return {}
+    again = prepare_found([Source(item.path, item.place) for item in shown], job, batch=batch)
+    return {row["source"]: row for row in show_progress(again.rows(), again.total, output)}
 
 
 def _emit(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from audiokit.jobs.overview import row_of_hz
-from audiokit.jobs.page_parts import clock, player, tick, time_labels
+from audiokit.jobs.page_parts import clock, player, row_head, tick, time_labels
 from audiokit.jobs.report_columns import column_of
 from audiokit.jobs.report_rows import Recording
 from audiokit.jobs.report_words import number_words, value_words, with_band
@@ -15,6 +15,7 @@ from audiokit.jobs.report_words import number_words, value_words, with_band
 __all__ = ["card"]
 
 _SIDES = {"before": "Before", "after": "After"}
+_FOLLOWED = ("overall", "snr_db")
 _FREQUENCIES_HZ = {500: "500", 2000: "2k", 8000: "8k"}
 _MEASURES = (
     *("snr_db", "clarity", "consistency", "active_level_dbfs", "noise_floor_dbfs"),
@@ -36,7 +37,7 @@ def card(number: int, item: Recording, clips: Mapping[str, Any]) -> str:
         f'<h3 id="{identity}">{number}. {html.escape(item.name)}</h3>'
         f"<p>{_lead(item)}</p>"
         f'<dl class="measures">{"".join(_measures(item))}</dl>'
-        f"{''.join(_shown(identity, clips))}</article>"
+        f"{''.join(_shown(identity, clips, item))}</article>"
     )
 
 
@@ -61,11 +62,12 @@ def _measures(item: Recording) -> Iterator[str]:
             yield f"<div><dt>{title}</dt><dd>{with_band(name, item.values)}</dd></div>"
 
 
-def _shown(identity: str, clips: Mapping[str, Any]) -> Iterator[str]:
+def _shown(identity: str, clips: Mapping[str, Any], item: Recording) -> Iterator[str]:
     if clips.get("status") != "ok":
         why = html.escape(str(clips.get("error") or "it was not read again."))
         yield f'<p class="soft">Neither picture nor sound: {why}</p>'
         return
+    yield _steps(clips, item)
     sides = {side: clips[side] for side in _SIDES if side in clips}
     after = clips["after"]
     yield '<div class="plots">'
@@ -82,11 +84,37 @@ def _shown(identity: str, clips: Mapping[str, Any]) -> Iterator[str]:
     for side, clip in sides.items():
         if clip["sound"]:
             yield _player(identity, side, clip["sound"], is_alone=len(sides) == 1)
-    end_s = after["start_s"] + after["length_s"]
-    where = f"{clock(after['start_s'])} to {clock(end_s)}" if after["start_s"] else clock(end_s)
     how = ", as Vorbis" if after["sound"] else "; no sound was asked for"
-    lead = "From" if after["start_s"] else "The first"
-    yield f'<p class="soft">{lead} {where}{how}.</p>'
+    yield f'<p class="soft">{_where(after, item.values.get("duration_s") or 0.0)}{how}.</p>'
+
+
+def _where(clip: Mapping[str, Any], duration_s: float) -> str:
+    """Return which part of a recording is shown."""
+    start_s, length_s = clip["start_s"], clip["length_s"]
+    if start_s:
+        return f"From {clock(start_s)} to {clock(start_s + length_s)} of {clock(duration_s)}"
+    if length_s < duration_s:
+        return f"The first {clock(length_s)} of {clock(duration_s)}"
+    return "The whole recording"
+
+
+def _steps(clips: Mapping[str, Any], item: Recording) -> str:
+    """Return the scores from the source to the result, as a table."""
+    if "steps_error" in clips:
+        return f'<p class="soft">No scores stage by stage: {html.escape(clips["steps_error"])}</p>'
+    if not clips.get("steps"):
+        return ""
+    last = {"stage": clips["last_stage"], **{name: item.values.get(name) for name in _FOLLOWED}}
+    first = {"stage": "source", **{name: item.before.get(name) for name in _FOLLOWED}}
+    rows = "".join(
+        f"<tr>{row_head(step['stage'].replace('_', ' '))}"
+        + "".join(f"<td>{value_words(name, step[name])}</td>" for name in _FOLLOWED)
+        + "</tr>"
+        for step in (first, *clips["steps"], last)
+    )
+    titles = ["Behind", *(column_of(name).title for name in _FOLLOWED)]
+    head = "".join(f'<th scope="col">{title}</th>' for title in titles)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def _player(identity: str, side: str, sound: str, *, is_alone: bool) -> str:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from audiokit.jobs.page_parts import clock
 from audiokit.jobs.report_columns import column_of
 from audiokit.jobs.report_figures import Histogram, histogram_of, spread_of
-from audiokit.jobs.report_words import counted, number_words, value_words
+from audiokit.jobs.report_words import MINUS, counted, value_words
 
 __all__ = ["HISTOGRAMS", "compared_histogram", "histogram"]
 
@@ -118,13 +118,17 @@ def _labels(name: str, found: Histogram) -> str:
     step = -(-n_bars // (_MOST_LABELS - 1))
     places = [(100.0 * at / n_bars, found.edges[at]) for at in range(0, n_bars + 1, step)]
     return "".join(
-        f'<span style="left:{percent:.2f}%">{_edge(name, edge)}</span>' for percent, edge in places
+        f'<span{_style(percent)} style="left:{percent:.2f}%">{_edge(name, edge)}</span>'
+        for percent, edge in places
     )
+
+
+def _style(percent: float) -> str:
+    # The last one would stand beyond the edge.
+    return ' class="end"' if percent > 97.0 else ""
 
 
 def _edge(name: str, edge: float) -> str:
     if name == "duration_s":
         return clock(edge) if edge else "0"
-    column = column_of(name)
-    whole = number_words(edge, column, has_unit=False)
-    return whole.rstrip("0").rstrip(".") if "." in whole else whole
+    return f"{edge * column_of(name).scale:.6g}".replace("-", MINUS)

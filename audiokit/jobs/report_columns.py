@@ -76,9 +76,10 @@ def column_of(name: str) -> Column:
         name: As rows have it, without ``score_``; ``before_`` and ``change_`` may lead.
     """
     for lead, pattern in _SIDES.items():
-        if name.startswith(lead):
-            own = column_of(name.removeprefix(lead))
-            return Column(pattern.format(own.title), own.unit, own.decimals, own.scale)
+        own = _COLUMNS.get(name.removeprefix(lead))
+        if name.startswith(lead) and own is not None:
+            # A point of a score is much for a change.
+            return Column(pattern.format(own.title), own.unit, max(own.decimals, 1), own.scale)
     if name in _COLUMNS:
         return _COLUMNS[name]
     if name.endswith("_ratio"):

@@ -150,7 +150,6 @@ def stage_facts(made: Sequence[Made]) -> list[StageFact]:
                 numbers.setdefault(name, []).append(float(value))
             elif isinstance(value, str):
                 words.setdefault(name, Counter())[value] += 1
-    names = dict.fromkeys(name for item in made for name in item.row)
     return [
         StageFact(
             stage := _stage_of(name),
@@ -158,9 +157,25 @@ def stage_facts(made: Sequence[Made]) -> list[StageFact]:
             tuple(numbers.get(name, ())),
             dict(sorted(words.get(name, Counter()).items())),
         )
-        for name in names
+        for name in _merged([list(item.facts) for item in made])
         if name in numbers or name in words
     ]
+
+
+def _merged(orders: Sequence[list[str]]) -> list[str]:
+    """Return all names, each behind what any recording has it behind."""
+    merged: list[str] = []
+    known: set[str] = set()
+    for names in orders:
+        at = 0
+        for name in names:
+            if name in known:
+                at = merged.index(name) + 1
+            else:
+                merged.insert(at, name)
+                known.add(name)
+                at += 1
+    return merged
 
 
 def _stage_of(name: str) -> str:

@@ -36,9 +36,10 @@ function words(column, value, withUnit) {
 // Fills a cell with a value, its band of uncertainty and why it does not apply.
 function tell(cell, column, row, withUnit) {
   const value = row[place.get(column.key)];
-  const change = column.key.startsWith("change_") && typeof value === "number";
-  cell.append((change && value > 0 ? "+" : "") + words(column, value, withUnit));
-  if (change) cell.classList.add(value < 0 ? "change-down" : "change-up");
+  const isChange = column.key.startsWith("change_") && typeof value === "number";
+  const change = isChange ? Number((value * column.scale).toFixed(column.decimals)) : 0;
+  cell.append((change > 0 ? "+" : "") + words(column, value, withUnit));
+  if (change) cell.classList.add(change < 0 ? "change-down" : "change-up");
   if (column.key === "component" && typeof valueOf(row, "cost") === "number" && value) {
     cell.append(" \u2212" + valueOf(row, "cost"));
   }
@@ -87,7 +88,7 @@ function headCell(key, title, unit, narrow) {
   cell.setAttribute("aria-sort", isSorted ? (state.falls ? "descending" : "ascending") : "none");
   const mark = isSorted ? (state.falls ? " \u2193" : " \u2191") : "";
   const button = element("button", title + mark, { type: "button", "data-sort": key });
-  if (unit) button.append(element("span", ", " + unit, { class: "unit" }));
+  if (unit) button.append(", ", element("span", unit, { class: "unit" }));
   cell.append(button);
   if (!narrow) cell.classList.add("narrow-off");
   return cell;

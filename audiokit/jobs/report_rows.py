@@ -80,6 +80,10 @@ class Gathered:
         scored = [item for item in self.recordings if item.overall is not None]
         return sorted(scored, key=lambda item: item.overall or 0.0)[:n_most]
 
+    def befores(self, n_most: int) -> dict[str, str]:
+        """Return the source of each of the worst that has one, by path."""
+        return {item.path: item.before_path for item in self.worst(n_most) if item.before_path}
+
     def columns(self) -> list[str]:
         """Return the columns in which any recording has a value, in the order of the rows."""
         names = dict.fromkeys(name for item in self.recordings for name in item.values)
@@ -104,7 +108,12 @@ class Gathered:
 
 
 def gather(
-    rows: Sequence[Row], found: Sequence[Source], title: str, *, dataset: Dataset | None = None
+    rows: Sequence[Row],
+    found: Sequence[Source],
+    title: str,
+    *,
+    dataset: Dataset | None = None,
+    remark: str = "",
 ) -> Gathered:
     """Bring together what a run has told.
 
@@ -113,10 +122,11 @@ def gather(
         found: The sources, in order.
         title: What the page is about.
         dataset: What a run of ``process`` had left, if it was one's folder.
+        remark: What is to be said beside what the rows tell.
     """
     by_path = {row["source"]: row for row in rows}
     if dataset is not None:
-        return _gather_dataset(by_path, title, dataset)
+        return _gather_dataset(by_path, title, dataset, remark)
     recordings, failures = [], []
     for source in found:
         row = by_path.get(source.path)
@@ -131,7 +141,9 @@ def gather(
     return Gathered(title, recordings, failures, remarks)
 
 
-def _gather_dataset(by_path: Mapping[str, Row], title: str, dataset: Dataset) -> Gathered:
+def _gather_dataset(
+    by_path: Mapping[str, Row], title: str, dataset: Dataset, remark: str
+) -> Gathered:
     recordings = []
     failures = [(name, f"Not processed: {sentence}") for name, sentence in dataset.failures]
     changed = unread = measured = n_none = 0
@@ -156,6 +168,7 @@ def _gather_dataset(by_path: Mapping[str, Row], title: str, dataset: Dataset) ->
     remarks = [
         *_remarks(recordings, 0),
         *_source_remarks(dataset, changed=changed, unread=unread, measured=measured, none=n_none),
+        *([remark] if remark and recordings else []),
     ]
     stages = stage_facts(dataset.made)
     return Gathered(title, recordings, failures, remarks, stages=stages, is_processed=True)

@@ -33,10 +33,13 @@ def packed(gathered: Gathered) -> str:
     columns = []
     for name in names:
         own = column_of(name)
+        values = gathered.numbers(name)
+        is_whole = own.scale == 1.0 and all(value.is_integer() for value in values)
         low, high = band_of(name)
         column: dict[str, Any] = {"key": name, "title": own.title}
         more = {
-            "unit": own.unit, "decimals": own.decimals, "scale": own.scale, "about": own.about,
+            "unit": own.unit, "decimals": 0 if is_whole else own.decimals, "scale": own.scale,
+            "about": own.about,
             "low": place.get(low), "high": place.get(high), "reason": place.get(reason_of(name)),
             "shown": name in _SHOWN, "narrow": name in _NARROW,
         }  # fmt: skip

@@ -9,9 +9,9 @@ from typing import Any
 from audiokit.jobs.page_parts import clock
 from audiokit.jobs.report_columns import Column, band_of, column_of, reason_of
 
-__all__ = ["NONE", "change_words", "counted", "number_words", "value_words", "with_band"]
+__all__ = ["MINUS", "NONE", "change_words", "counted", "number_words", "value_words", "with_band"]
 
-NONE, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+NONE, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 
 
 def counted(number: int, noun: str) -> str:
@@ -23,14 +23,14 @@ def number_words(value: float, column: Column, *, has_unit: bool = True) -> str:
     """Return a number as people write it, in the column's unit."""
     said = f"{value * column.scale:.{column.decimals}f}"
     # What rounds to zero has no sign.
-    said = said.removeprefix("-") if not float(said) else said.replace("-", _MINUS)
+    said = said.removeprefix("-") if not float(said) else said.replace("-", MINUS)
     return f"{said} {column.unit}" if column.unit and has_unit else said
 
 
 def change_words(value: float, column: Column) -> str:
     """Return a difference with its sign."""
     said = number_words(value, column)
-    return said if said.startswith(_MINUS) or value <= 0 else f"+{said}"
+    return said if value <= 0 or not any(digit in said for digit in "123456789") else f"+{said}"
 
 
 def value_words(name: str, value: Any) -> str:

@@ -20,7 +20,7 @@ _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 # Lengths that people think in, in s.
 _LENGTHS_S = (
     *(0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0),
-    *(600.0, 1200.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0),
+    *(600.0, 1200.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0, 604800.0),
 )
 
 
@@ -92,7 +92,7 @@ def _even(low: float, high: float) -> list[float]:
 
 
 def _lengths(low: float, high: float) -> list[float]:
-    first = max(bisect_right(_LENGTHS_S, low) - 1, 0)
+    first = min(max(bisect_right(_LENGTHS_S, low) - 1, 0), len(_LENGTHS_S) - 2)
     last = next((at for at, edge in enumerate(_LENGTHS_S) if edge >= high), len(_LENGTHS_S) - 1)
     return list(_LENGTHS_S[first : max(last, first + 1) + 1])
 

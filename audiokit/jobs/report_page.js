@@ -57,7 +57,7 @@ function tell(cell, column, row, withUnit) {
 
 // What is chosen.
 function inRange(value, range) {
-  return typeof value === "number" && value >= range.low && (value < range.high || (range.closed && value <= range.high));
+  return typeof value === "number" && value >= range.low && (value < range.high || range.closed);
 }
 function isChosen(row, without) {
   if (state.text && !row[0].toLowerCase().includes(state.text)) return false;

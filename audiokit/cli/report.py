@@ -60,6 +60,7 @@ def report(
     from audiokit.jobs.report_page import ReportSettings, report_page
     from audiokit.jobs.report_rows import gather
     from audiokit.jobs.report_steps import ShownJob
+    from audiokit.jobs.report_words import counted
 
     settings = ReportSettings(worst, excerpt_s)
     _check_target(out, batch)
@@ -86,8 +87,12 @@ def report(
         page.write_bytes(text)
     if output.kind is not None:
         _emit(rows, gathered, output, page={"page": str(out), "page_bytes": len(text)})
-    say(f"{out}: {len(gathered.recordings)} recordings, {len(text) / 1e6:.1f} MB.", output)
+    say(f"{out}: {counted(len(gathered.recordings), 'recording')}, {_size(text)}.", output)
     close_run(run, output)
+
+
+def _size(text: bytes) -> str:
+    return f"{len(text) / 1e6:.1f} MB" if len(text) >= 100_000 else f"{len(text) / 1e3:.0f} kB"
 
 
 def _check_target(out: Path, batch: BatchOptions) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,6 +68,12 @@ def report(
     raw = parse_raw_format(batch.raw_format) if batch.raw_format else None
     is_folder = len(sources) == 1 and Path(sources[0]).is_dir()
     dataset = read_dataset(Path(sources[0])) if is_folder else None
+    if dataset is None:
+        _refuse({"recipe": recipe}, "none but for a folder that process made")
+    else:
+        # Its manifest says what there is, and what it is.
+        told = {"include": batch.include, "raw_format": batch.raw_format}
+        _refuse(told, "none for a folder that process made")
     found = find_named(sources, batch) if dataset is None else list(dataset.sources())
     made_by, remark = (None, "") if dataset is None else _recipe_of(dataset, recipe)
     limits = Limits(batch.min_duration_s, batch.max_duration_s)
@@ -100,6 +107,12 @@ def _check_target(out: Path, batch: BatchOptions) -> None:
         raise SettingError("out", str(out), "a file with a name ending in .html")
     if out.exists() and not batch.overwrite:
         raise SettingError("out", str(out), "a new file", "Add --overwrite to replace it.")
+
+
+def _refuse(told: Mapping[str, Any], expected: str) -> None:
+    for name, value in told.items():
+        if value:
+            raise SettingError(name, value, expected)
 
 
 def _scoring() -> Recipe:

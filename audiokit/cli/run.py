@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 __all__ = [
     "Container",
     "audio_tables",
+    "batch_settings",
     "close_run",
+    "emit_plan",
     "find_named",
     "prepare_found",
     "prepare_report",
     "report_rows",
     "run_folder",
     "run_recipe",
+    "say_summary",
 ]
 
 Container = Annotated[
@@ -114,7 +117,7 @@ def run_recipe(
         out=folder,
         kinds=kinds,
         fingerprint=f"{command}:{recipe.fingerprint()}:{batch.raw_format or ''}{inputs}",
-        settings=_batch_settings(batch),
+        settings=batch_settings(batch),
     )
     if batch.dry_run and "features" in recipe.writes:
         from audiokit.jobs.feature_gather import names_instead
@@ -174,7 +177,7 @@ def prepare_found(
         out=pictures,
         kinds={} if pictures is None else {"picture": ("", "png")},
         fingerprint=f"pictures:{__version__}:{batch.raw_format or ''}",
-        settings=_batch_settings(batch),
+        settings=batch_settings(batch),
     )
     usual = BatchOptions()
     run.is_limited = (batch.timeout_s, batch.memory_mb) != (usual.timeout_s, usual.memory_mb)
@@ -258,7 +261,7 @@ def run_folder(
             gather()
         except AudiokitError:
             # What became of each source is not lost with what is made of all.
-            _say_summary(run, output)
+            say_summary(run, output)
             raise
     close_run(run, output)
 
@@ -304,7 +307,13 @@ def _say_collisions(run: FolderRun, output: OutputOptions) -> None:
         say(f"and {left} more like this; -v names them.", output)
 
 
-def _say_summary(run: FolderRun, output: OutputOptions) -> None:
+def say_summary(run: FolderRun, output: OutputOptions) -> None:
+    """Name what failed, and say what came out of a run.
+
+    Args:
+        run: What was run.
+        output: How it reports.
+    """
     for failure in run.failures():
         sys.stderr.write(f"audiokit: failed: {failure}\n")
     say(run.sentence(), output)
@@ -317,7 +326,7 @@ def close_run(run: FolderRun, output: OutputOptions) -> None:
         ResourceError: The manifest could not be written.
         Exit: An item failed.
     """
-    _say_summary(run, output)
+    say_summary(run, output)
     if run.manifest_error is not None:
         raise run.manifest_error
     if run.has_failures:
@@ -334,7 +343,12 @@ def _find(sources: Sequence[str], batch: BatchOptions, out: Path | None) -> Iter
     )
 
 
-def _batch_settings(batch: BatchOptions) -> Any:
+def batch_settings(batch: BatchOptions) -> Any:
+    """Return the settings of a run.
+
+    Args:
+        batch: What the user asked for.
+    """
     from audiokit.batch.plan import BatchSettings
 
     return BatchSettings(

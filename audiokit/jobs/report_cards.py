@@ -8,7 +8,7 @@ from typing import Any
 
 from audiokit.jobs.overview import row_of_hz
 from audiokit.jobs.page_parts import clock, player, row_head, tick, time_labels
-from audiokit.jobs.report_columns import column_of
+from audiokit.jobs.report_columns import column_of, reason_of
 from audiokit.jobs.report_rows import Recording
 from audiokit.jobs.report_words import number_words, value_words, with_band
 
@@ -19,7 +19,7 @@ _FOLLOWED = ("overall", "snr_db")
 _FREQUENCIES_HZ = {500: "500", 2000: "2k", 8000: "8k"}
 _MEASURES = (
     *("snr_db", "clarity", "consistency", "active_level_dbfs", "noise_floor_dbfs"),
-    *("bandwidth_hz", "clipping_ratio", "duration_s"),
+    *("bandwidth_hz", "clipping_ratio", "c50_db", "hum_db", "heard_codec", "duration_s"),
 )
 
 
@@ -37,7 +37,7 @@ def card(number: int, item: Recording, clips: Mapping[str, Any]) -> str:
         f'<h3 id="{identity}">{number}. {html.escape(item.name)}</h3>'
         f"<p>{_lead(item)}</p>"
         f'<dl class="measures">{"".join(_measures(item))}</dl>'
-        f"{''.join(_shown(identity, clips, item))}</article>"
+        f"{_remarks(item)}{''.join(_shown(identity, clips, item))}</article>"
     )
 
 
@@ -57,9 +57,14 @@ def _lead(item: Recording) -> str:
 
 def _measures(item: Recording) -> Iterator[str]:
     for name in _MEASURES:
-        if name in item.values:
+        if item.values.get(name) is not None or item.values.get(reason_of(name)):
             title = html.escape(column_of(name).title)
             yield f"<div><dt>{title}</dt><dd>{with_band(name, item.values)}</dd></div>"
+
+
+def _remarks(item: Recording) -> str:
+    said = [str(item.values[name]) for name in ("remarks", "warnings") if item.values.get(name)]
+    return f'<p class="soft">{html.escape("; ".join(said))}</p>' if said else ""
 
 
 def _shown(identity: str, clips: Mapping[str, Any], item: Recording) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from audiokit.files.find import Source
-from audiokit.jobs.report_columns import column_of
+from audiokit.jobs.report_columns import column_of, reason_of
 from audiokit.jobs.report_dataset import Dataset, Made, StageFact, stage_facts
 
 __all__ = ["Gathered", "Recording", "gather"]
@@ -23,6 +23,12 @@ _WORST = re.compile("(.+?): *[-\N{MINUS SIGN}] *([0-9.]+)")
 # What a run says of itself, or of every recording alike.
 _LEFT_OUT = {"source", "status", "error", "error_type", "hash", "recipe", "settings"}
 _LEFT_OUT |= {"audiokit_version", "score_worst"}
+_ODD = {
+    "dead_channels": "with a channel that is dead.",
+    "opposed_channels": "with channels in anti-phase: mixed, they cancel each other.",
+    "lost_packets": "with marks of lost packets.",
+    "dropouts": "with holes amid speech.",
+}
 _COMPARED = ("overall", "snr_db")
 
 
@@ -189,7 +195,9 @@ def _values(row: Row) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in _flattened(row):
         if name not in _LEFT_OUT:
-            values[name.removeprefix(_SCORE)] = value
+            own = name.removeprefix(_SCORE)
+            # What the file says of itself, and what is heard in it, may go by one name.
+            values[f"heard_{own}" if own != name and own in row else own] = value
     told = _WORST.fullmatch(str(row.get(f"{_SCORE}worst") or ""))
     values["component"] = told[1] if told else None
     values["cost"] = float(told[2]) if told else None
@@ -226,13 +234,20 @@ def _remarks(recordings: Sequence[Recording], n_left: int) -> Iterator[str]:
     if reasons:
         said = "; ".join(f"{reason} ({n})" for reason, n in sorted(reasons.items()))
         yield f"{_count(reasons.total(), 'recording')} without an overall score: {said}."
-    for name in ("overall", "snr_db", "active_level_dbfs", "bandwidth_hz"):
-        n_none = sum(
-            item.values.get(name) is None for item in recordings if item.overall is not None
+    for name in ("snr_db", "active_level_dbfs", "bandwidth_hz"):
+        told = Counter(
+            str(item.values.get(reason_of(name)) or "no reason is told")
+            for item in recordings
+            if item.overall is not None and item.values.get(name) is None
         )
-        if n_none:
-            title = column_of(name).title
-            yield f"{title} does not apply to {_count(n_none, 'recording')} that has a score."
+        if told:
+            said = "; ".join(f"{reason} ({n})" for reason, n in sorted(told.items()))
+            counted = _count(told.total(), "recording")
+            yield f"{column_of(name).title} does not apply to {counted} with a score: {said}."
+    for name, sentence in _ODD.items():
+        n_odd = sum(bool(_number(item.values.get(name))) for item in recordings)
+        if n_odd:
+            yield f"{_count(n_odd, 'recording')} {sentence}"
     n_processed = sum(item.values.get("processed") is True for item in recordings)
     if n_processed:
         yield (

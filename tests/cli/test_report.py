@@ -203,6 +203,17 @@ def test_sources_that_are_gone_are_told_and_the_manifest_speaks_for_them(dataset
     assert page.count("<audio") == summary["n_scored"]
 
 
+@pytest.mark.parametrize("option", [("--include", "*.wav"), ("--raw-format", "s16le:8000:1")])
+def test_what_a_manifest_says_is_not_said_again(dataset, tmp_path, option):
+    refused = report(dataset / "ds", "-o", tmp_path / "page.html", *option)
+    assert (refused.exit_code, "a folder that process made" in refused.stderr) == (2, True)
+
+
+def test_a_recipe_is_of_use_only_where_one_was_run(takes, tmp_path):
+    refused = report(takes, "-o", tmp_path / "page.html", "--recipe", "speech")
+    assert (refused.exit_code, "but for a folder that process made" in refused.stderr) == (2, True)
+
+
 def test_a_manifest_that_is_torn_is_told_in_one_line(dataset, tmp_path):
     shutil.copytree(dataset / "ds", tmp_path / "ds")
     with (tmp_path / "ds" / "manifest.jsonl").open("a") as lines:

@@ -168,7 +168,19 @@ def test_what_no_recording_has_is_said():
     del rows[0]["score_bandwidth_hz"], rows[1]["score_bandwidth_hz"]
     words = words_of(page_of(rows))
     assert "Bandwidth: no recording has a value." in words
-    assert "SNR does not apply to 1 recording that has a score." in words
+    assert "SNR does not apply to 1 recording with a score: no reason is told (1)." in words
+
+
+def test_what_is_odd_is_counted_and_what_is_heard_is_not_what_the_file_says():
+    more = {"codec": "pcm_16", "score_codec": "mp3-like", "score_dead_channels": 1}
+    about = gathered([row("a.wav", 36.0, **more), row("b.wav", 36.0, score_lost_packets=0)])
+    assert about.remarks == ["1 recording with a channel that is dead."]
+    assert about.recordings[0].values["codec"] == "pcm_16"
+    assert about.recordings[0].values["heard_codec"] == "mp3-like"
+    reasons = [row(f"{n}.wav", 30.0, score_snr_db=None, score_snr_reason="denoised") for n in "ab"]
+    assert gathered(reasons).remarks == [
+        "SNR does not apply to 2 recordings with a score: denoised (2)."
+    ]
 
 
 def test_a_folder_where_everything_failed_has_a_page_too(opened, elements):

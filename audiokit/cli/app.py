@@ -30,8 +30,8 @@ COMMANDS = {
     "segment": "Find where people speak, and write labels.",
     "features": "Extract mel, MFCC, energy, spectral and other features.",
     "score": "Rate the quality of recordings, without a reference.",
-    "report": "Make a page about a folder: scores, the worst, before and after.",
     "info": "Show what files are: format, duration, tags, loudness.",
+    "report": "Make a page about a folder: scores, the worst, before and after.",
     "recipes": "List the recipes, or show one.",
     "config": "Show every setting of a command and where it comes from.",
 }

@@ -10,7 +10,7 @@ import typer
 
 from audiokit.cli.console import emit_rows, say, show_progress
 from audiokit.cli.options import BatchOptions, OutputOptions, Sources, command
-from audiokit.cli.run import close_run, emit_plan, find_named, prepare_found
+from audiokit.cli.run import emit_plan, read_sources, report_found, say_summary
 from audiokit.errors import SettingError
 from audiokit.recipe import make_recipe
 
@@ -74,10 +74,10 @@ def report(
         # Its manifest says what there is, and what it is.
         told = {"include": batch.include, "raw_format": batch.raw_format}
         _refuse(told, "none for a folder that process made")
-    found = find_named(sources, batch) if dataset is None else list(dataset.sources())
+    found = read_sources(sources, batch) if dataset is None else list(dataset.sources())
     made_by, remark = (None, "") if dataset is None else _recipe_of(dataset, recipe)
     limits = Limits(batch.min_duration_s, batch.max_duration_s)
-    run = prepare_found(found, ProcessJob(_scoring(), limits, out=None, raw=raw), batch=batch)
+    run = report_found(found, ProcessJob(_scoring(), limits, out=None, raw=raw), batch=batch)
     if batch.dry_run:
         emit_plan(run, "report", output)
         return
@@ -95,7 +95,9 @@ def report(
     if output.kind is not None:
         _emit(rows, gathered, output, page={"page": str(out), "page_bytes": len(text)})
     say(f"{out}: {counted(len(gathered.recordings), 'recording')}, {_size(text)}.", output)
-    close_run(run, output)
+    say_summary(run, output)
+    if run.has_failures:
+        raise typer.Exit(1)
 
 
 def _size(text: bytes) -> str:
@@ -143,7 +145,7 @@ def _clips(
 
     if not shown:
         return {}
-    again = prepare_found([Source(item.path, item.place) for item in shown], job, batch=batch)
+    again = report_found([Source(item.path, item.place) for item in shown], job, batch=batch)
     return {row["source"]: row for row in show_progress(again.rows(), again.total, output)}
 
 

@@ -25,11 +25,10 @@ __all__ = [
     "Container",
     "audio_tables",
     "batch_settings",
-    "close_run",
     "emit_plan",
-    "find_named",
-    "prepare_found",
     "prepare_report",
+    "read_sources",
+    "report_found",
     "report_rows",
     "run_folder",
     "run_recipe",
@@ -154,10 +153,10 @@ def prepare_report(
         exclude: A folder whose files are no sources: where results go later.
     """
     found = _find(sources, batch, exclude or pictures)
-    return prepare_found(found, job, batch=batch, pictures=pictures)
+    return report_found(found, job, batch=batch, pictures=pictures)
 
 
-def prepare_found(
+def report_found(
     found: Iterable[Source], job: Any, *, batch: BatchOptions, pictures: Path | None = None
 ) -> ReportRun:
     """Return a run over sources that are known, as `prepare_report`.
@@ -184,7 +183,7 @@ def prepare_found(
     return run
 
 
-def find_named(sources: Sequence[str], batch: BatchOptions) -> list[Source]:
+def read_sources(sources: Sequence[str], batch: BatchOptions) -> list[Source]:
     """Return all that the user has named, in order.
 
     Raises:
@@ -263,7 +262,7 @@ def run_folder(
             # What became of each source is not lost with what is made of all.
             say_summary(run, output)
             raise
-    close_run(run, output)
+    _close_with_summary(run, output)
 
 
 def emit_plan(
@@ -319,13 +318,7 @@ def say_summary(run: FolderRun, output: OutputOptions) -> None:
     say(run.sentence(), output)
 
 
-def close_run(run: FolderRun, output: OutputOptions) -> None:
-    """Say what failed and how the run went; end the program where anything failed.
-
-    Raises:
-        ResourceError: The manifest could not be written.
-        Exit: An item failed.
-    """
+def _close_with_summary(run: FolderRun, output: OutputOptions) -> None:
     say_summary(run, output)
     if run.manifest_error is not None:
         raise run.manifest_error

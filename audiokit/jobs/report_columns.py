@@ -39,7 +39,7 @@ _COLUMNS = {
     "grade": Column("Grade", about="A is best."),
     "component": Column("Costs most", about="The component that takes most points."),
     "cost": Column("Points lost", decimals=0, about="What that component takes."),
-    "reason": Column("No score because"),
+    "reason": Column("Reason"),
     "processed": Column("Processed", about="Whether it sounds denoised or coded before."),
     "snr_db": Column("SNR", "dB", about="Speech above noise, estimated without a reference."),
     "wada_snr_db": Column("SNR, WADA", "dB", about="A second estimate, to compare."),

@@ -50,9 +50,10 @@ function tell(cell, column, row, withUnit) {
       cell.append(" ", element("span", "(" + said + ")", { class: "band" }));
     }
   }
-  if (column.reason !== undefined && row[column.reason + 1]) {
-    cell.append(" ", element("span", String(row[column.reason + 1]), { class: "band" }));
-  }
+  const why = column.reason === undefined ? null : row[column.reason + 1];
+  // A sentence would push the other columns out of sight: it opens with the name.
+  if (why && withUnit) cell.append(" ", element("span", String(why), { class: "band" }));
+  else if (why) cell.title = String(why);
 }
 
 // What is chosen.

@@ -220,6 +220,16 @@ def test_a_name_is_text_and_never_markup(opened):
     assert browser.run("document.querySelectorAll('img:not([alt])').length") == 0
 
 
+def test_no_script_runs_but_the_page_s_own(tmp_path, browser):
+    slipped_in = '<img src=q onerror="hacked=1"><script>hacked=2</script></main>'
+    path = tmp_path / "page.html"
+    path.write_text(page_of().replace("</main>", slipped_in), encoding="utf-8")
+    browser.open(path)
+    assert len(names_shown(browser)) == 4
+    assert browser.run("typeof hacked") == "undefined"
+    assert "Content Security Policy" in str(browser.errors)
+
+
 def test_a_name_that_is_no_text_is_shown_as_an_escape(opened):
     browser = opened(page_of([row("a\udcff.wav", 12.0)]))
     assert len(names_shown(browser)) == 1

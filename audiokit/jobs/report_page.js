@@ -90,7 +90,9 @@ function headCell(key, title, unit, narrow) {
   const mark = isSorted ? (state.falls ? " \u2193" : " \u2191") : "";
   const button = element("button", title + mark, { type: "button", "data-sort": key });
   if (unit) button.append(", ", element("span", unit, { class: "unit" }));
-  cell.append(button);
+  // Where a page of paper repeats the heading, browsers leave buttons out.
+  const printed = element("span", unit ? title + ", " + unit : title, { class: "printed", "aria-hidden": "true" });
+  cell.append(button, printed);
   if (!narrow) cell.classList.add("narrow-off");
   return cell;
 }

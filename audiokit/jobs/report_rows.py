@@ -186,7 +186,8 @@ def _pair(made: Made, row: Row, before: Row, *, is_heard: bool) -> Recording:
         was, now = _number(before.get(name)), _number(values.get(name))
         values[f"before_{name}"] = was
         values[f"change_{name}"] = None if was is None or now is None else round(now - was, 2)
-    values |= {name: value for name, value in made.facts.items() if _is_plain(value)}
+    # A stage may call what it did as a score is called: what is heard goes first.
+    values |= {n: v for n, v in made.facts.items() if _is_plain(v) and n not in values}
     return Recording(made.name, made.path, values, before, made.source if is_heard else None)
 
 

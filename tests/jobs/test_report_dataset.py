@@ -128,6 +128,15 @@ def test_before_is_the_source_now_or_as_the_run_measured_it(tmp_path):
         assert told in said, told
 
 
+def test_what_a_stage_says_takes_no_score_s_place(tmp_path):
+    manifest(tmp_path, [made("a.flac", "a", clipping_ratio=0.5, loudness_gain_db=2.0)])
+    dataset = read_dataset(tmp_path)
+    heard = [scored(dataset.made[0].path, 80.0, score_clipping_ratio=0.01)]
+    about = gather(heard, list(dataset.sources()), "ds", dataset=dataset)
+    values = about.recordings[0].values
+    assert (values["clipping_ratio"], values["loudness_gain_db"]) == (0.01, 2.0)
+
+
 def test_stages_are_told_in_their_order_whoever_met_them(tmp_path):
     rows = [
         made("a.flac", "a", denoise_mean_reduction_db=3.0, loudness_mode="linear"),

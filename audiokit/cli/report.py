@@ -11,7 +11,7 @@ import typer
 from audiokit.cli.console import emit_rows, say, show_progress
 from audiokit.cli.options import BatchOptions, OutputOptions, Sources, command
 from audiokit.cli.run import emit_plan, read_sources, report_found, say_summary
-from audiokit.errors import SettingError
+from audiokit.errors import InterruptedRunError, SettingError
 from audiokit.recipe import make_recipe
 
 if TYPE_CHECKING:
@@ -81,17 +81,20 @@ def report(
     if batch.dry_run:
         emit_plan(run, "report", output)
         return
-    with replacing(out) as page:
-        # A place that cannot be written is told before the work.
-        page.touch()
-        rows = list(run.in_order(show_progress(run.rows(), run.total, output)))
-        gathered = gather(rows, found, _title(sources), dataset=dataset, remark=remark)
-        excerpt = ExcerptJob(settings.excerpt_s, gathered.befores(settings.worst), raw=raw)
-        job = ShownJob(excerpt, made_by, raw=raw)
-        clips = _clips(gathered.worst(settings.worst), job, batch, output)
-        # A file name need not be text; what is not is written as an escape.
-        text = report_page(gathered, clips, settings).encode("utf-8", "backslashreplace")
-        page.write_bytes(text)
+    try:
+        with replacing(out) as page:
+            # A place that cannot be written is told before the work.
+            page.touch()
+            rows = list(run.in_order(show_progress(run.rows(), run.total, output)))
+            gathered = gather(rows, found, _title(sources), dataset=dataset, remark=remark)
+            excerpt = ExcerptJob(settings.excerpt_s, gathered.befores(settings.worst), raw=raw)
+            job = ShownJob(excerpt, made_by, raw=raw)
+            clips = _clips(gathered.worst(settings.worst), job, batch, output)
+            # A file name need not be text; what is not is written as an escape.
+            text = report_page(gathered, clips, settings).encode("utf-8", "backslashreplace")
+            page.write_bytes(text)
+    except InterruptedRunError as error:
+        raise InterruptedRunError("interrupted; no page was written.") from error
     if output.kind is not None:
         _emit(rows, gathered, output, page={"page": str(out), "page_bytes": len(text)})
     say(f"{out}: {counted(len(gathered.recordings), 'recording')}, {_size(text)}.", output)

@@ -13,6 +13,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from audiokit.cli.app import app
+from audiokit.errors import InterruptedRunError
 from audiokit.stage import StreamFormat
 from audiokit.testing import speechlike
 
@@ -109,6 +110,17 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(takes, tmp_path,
     refused = report(takes, "-o", tmp_path / "file" / "page.html")
     assert refused.exit_code == 1
     assert "page.html" in refused.stderr
+
+
+def test_an_interrupted_run_leaves_no_page_and_says_so(takes, tmp_path, monkeypatch):
+    def interrupted(_):
+        message = "interrupted; what was finished is kept. Run again to go on."
+        raise InterruptedRunError(message)
+
+    monkeypatch.setattr("audiokit.batch.folder.ReportRun.rows", interrupted)
+    done = report(takes, "-o", tmp_path / "page.html")
+    assert (done.exit_code, done.stderr) == (130, "audiokit: interrupted; no page was written.\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_where_nothing_is_found_nothing_is_written(tmp_path):

@@ -35,10 +35,10 @@ def stages_section(gathered: Gathered) -> str:
     if not gathered.is_processed:
         return ""
     overall = gathered.pairs("overall")
-    picture = f'<div class="spread">{compared_histogram("overall", overall)}</div>'
+    picture = compared_histogram("overall", overall) if overall else ""
     return (
         '<section aria-labelledby="stages"><h2 id="stages">Before and after</h2>'
-        f"{picture if overall else ''}{_compared(gathered)}"
+        f'<div class="spread">{picture}</div>{_compared(gathered)}'
         f"{_stages(gathered.stages)}</section>"
     )
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
-from audiokit.batch.folder import ReportRun
-from audiokit.batch.plan import BatchSettings
 from audiokit.errors import SettingError, UnreadableError
 from audiokit.jobs.process import Limits, ProcessJob
 from audiokit.jobs.report_dataset import read_dataset, stage_facts
@@ -187,37 +186,53 @@ def test_a_stretch_is_small(tmp_path):
     assert ExcerptJob(0.0, {})(item(tmp_path / "a.wav"))["after"]["sound"] is None
 
 
-def dataset_of(folder, tables, **more):
+def dataset_of(folder, source, tables):
     """Process a recording with a recipe, and read back what is left."""
     recipe = make_recipe("mine", tables)
-    source = noisy(folder / "in" / "a.wav")
     job = ProcessJob(recipe, Limits(), out=folder)
     row = job(SimpleNamespace(payload=(str(source), {"audio": "audio/a.wav"})))
-    manifest(folder, [{"source": str(source), "status": "ok", "error": None} | row | more])
+    manifest(folder, [{"source": str(source), "status": "ok", "error": None} | row])
     return read_dataset(folder), recipe
 
 
-def test_the_scores_behind_each_stage_are_those_of_its_sound(tmp_path):
+def scores_of(path):
+    return {"source": str(path), "status": "ok"} | ProcessJob(SCORE, Limits(), out=None)(
+        item(path)
+    )
+
+
+def test_the_scores_behind_each_stage_are_those_of_its_sound(tmp_path, samples):
+    source = samples / "white_noise_de.wav"
     stages = [{"use": "highpass"}, {"use": "denoise"}, {"use": "peak", "peak_dbfs": -3.0}]
-    dataset, recipe = dataset_of(tmp_path, {"stage": stages, "write": {"audio": {}}})
-    excerpt = ExcerptJob(1.0, {dataset.made[0].path: dataset.made[0].source})
-    row = ShownJob(excerpt, recipe)(item(dataset.made[0].path))
+    write = {"audio": {"bit_depth": "float"}}
+    dataset, recipe = dataset_of(tmp_path, source, {"stage": stages, "write": write})
+    path = dataset.made[0].path
+    row = ShownJob(ExcerptJob(1.0, {path: str(source)}), recipe)(item(path))
     assert [step["stage"] for step in row["steps"]] == ["highpass", "denoise"]
     assert row["last_stage"] == "peak"
-    assert row["steps"][1]["snr_db"] > row["steps"][0]["snr_db"] + 3.0
-    # A level changes no ratio: what is behind the last stage is what the stage before left.
-    run = ReportRun(dataset.sources(), ProcessJob(SCORE, Limits(), out=None), out=None, kinds={},
-                    fingerprint="", settings=BatchSettings(jobs=1, backend="threading",
-                    timeout_s=None, memory_mb=None))  # fmt: skip
-    rows = list(run.in_order(run.rows()))
-    assert rows[0]["score_snr_db"] == pytest.approx(row["steps"][1]["snr_db"], abs=0.3)
+    for number, step in enumerate(row["steps"], 1):
+        part = tmp_path / str(number)
+        dataset_of(part, source, {"stage": stages[:number], "write": write})
+        heard = scores_of(part / "audio" / "a.wav")
+        assert step["overall"] == pytest.approx(heard["score_overall"], abs=0.2)
+        assert step["snr_db"] == pytest.approx(heard["score_snr_db"], abs=0.05)
+    rows = [scores_of(found.path) for found in dataset.sources()]
     about = gather(rows, list(dataset.sources()), "ds", dataset=dataset)
-    clips = {dataset.made[0].path: {"status": "ok"} | row}
-    page = report_page(about, clips, ReportSettings())
+    page = report_page(about, {path: {"status": "ok"} | row}, ReportSettings())
     behind = page[page.index("Behind") :]
     places = [behind.index(f">{word}<") for word in ("source", "highpass", "denoise", "peak")]
     assert places == sorted(places)
     assert page.count("<audio") == 2
+
+
+def test_a_folder_without_scores_has_a_page_too(tmp_path, elements):
+    manifest(tmp_path, [made("a.flac", "a", loudness_gain_db=2.0)])
+    dataset = read_dataset(tmp_path)
+    heard = [scored(dataset.made[0].path, None, score_reason="silence", score_snr_db=None)]
+    about = gather(heard, list(dataset.sources()), "ds", dataset=dataset)
+    page = report_page(about, {}, ReportSettings())
+    elements(re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL))
+    assert "No source has a score" in page
 
 
 def test_a_recipe_is_taken_only_if_it_made_the_folder(tmp_path):
@@ -225,7 +240,7 @@ def test_a_recipe_is_taken_only_if_it_made_the_folder(tmp_path):
     (tmp_path / "mine.toml").write_text(toml)
     (tmp_path / "other.toml").write_text(toml.replace("[write", "cutoff_hz = 200\n[write"))
     tables = {"stage": [{"use": "highpass"}], "write": {"audio": {}}}
-    dataset, recipe = dataset_of(tmp_path / "ds", tables)
+    dataset, recipe = dataset_of(tmp_path / "ds", noisy(tmp_path / "a.wav"), tables)
     found, why = recipe_of(dataset, str(tmp_path / "mine.toml"), {})
     assert (found.fingerprint(), why) == (recipe.fingerprint(), "")
     assert recipe_of(dataset, str(tmp_path / "other.toml"), {})[0] is None

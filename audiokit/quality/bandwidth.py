@@ -137,6 +137,7 @@ def _knee(level_db: NDArray[np.float64], edge: int, spacing_hz: float) -> tuple[
     last = float(level_db[edge - shelf : edge].mean())
     bottom = float(level_db[end:].max())
     if last - bottom >= min(_STEEPEST_KNEE_DB, _STEEP * (top - last)):
-        return edge, True
+        # The whole slope lies ahead: the edge is halfway down.
+        return _last(level_db[: end + 1], (last + bottom) / 2.0), True
     threshold = top - min(_KNEE_DB, _KNEE_SHARE * (top - bottom))
     return _last(level_db[: end + 1], threshold), False

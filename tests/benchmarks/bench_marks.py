@@ -120,7 +120,9 @@ def true_edge_hz(rate, codec, **options):
 
 def bandwidth_cases(quick):
     """Yield a kind of case, samples, rate, and the true edge in Hz."""
-    clips = [read(name) for name, _ in MAIN_CLIPS]
+    # What came as MP3 has an edge of its own at 5.8 kHz.
+    names = [name for name, _ in MAIN_CLIPS if not name.endswith(".mp3")]
+    clips = [read(name) for name in dict.fromkeys(names)]
     clips = [clip for clip in clips if clip[1] == 16000][:: 4 if quick else 1]
     for samples, rate in clips:
         for edge_hz in EDGES_HZ:
@@ -196,7 +198,13 @@ def bench_bandwidth(quick):
         right = np.mean(errors[:, :3] <= WITHIN, axis=0)
         middle = f"{np.median(errors[:, 0]):.1%}"
         table.append(
-            (title, len(errors), *(f"{each:.0%}" for each in right), middle, f"{errors[:, 3].mean():.0%}")
+            (
+                title,
+                len(errors),
+                *(f"{each:.0%}" for each in right),
+                middle,
+                f"{errors[:, 3].mean():.0%}",
+            )
         )
     header = ("", "files", "audiokit", "60 dB", "roll-off", "median error", "in its band")
     print_table("Bandwidth right within 10 %", header, table)

@@ -193,8 +193,8 @@ def bench_bandwidth(quick):
         is_in_band = report.bandwidth.low_hz <= edge_hz <= report.bandwidth.high_hz
         rows.setdefault(title, []).append((*errors, is_in_band))
     table = []
-    for title, errors in rows.items():
-        errors = np.array(errors)
+    for title, found in rows.items():
+        errors = np.array(found, float)
         right = np.mean(errors[:, :3] <= WITHIN, axis=0)
         middle = f"{np.median(errors[:, 0]):.1%}"
         table.append(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from audiokit.quality.frames import Stretch
 from audiokit.quality.repeats import Repeats
-from audiokit.quality.standstill import Span, Standstills
+from audiokit.quality.standstill import ZERO, Span, Standstills
 from audiokit.stage import StreamFormat
 from audiokit.units import db_to_amplitude
 
@@ -22,7 +22,6 @@ _LEAST_PACKET_SHARE = 1.0 / 3.0
 # Without the length of packets, a hole must lie between sounds as loud as speech.
 _LOUD_MARGIN_DB = 25.0
 _LONGEST_ODD_LOSS_S = 0.12
-_ZERO = 1e-7
 # A cut meets the wave at any phase: close to a zero crossing on one side, hardly on both.
 _ABRUPT, _LEAST_ABRUPT = 0.35, 0.2
 # Within a few steps of the quantiser, sounds stand still by themselves.
@@ -114,7 +113,7 @@ class Gaps:
 
     def _may_be_loss(self, span: Span) -> bool:
         length_s = self._fmt.seconds(span.n_samples)
-        return abs(span.value) < _ZERO and _SHORTEST_LOSS_S <= length_s <= _LONGEST_LOSS_S
+        return abs(span.value) < ZERO and _SHORTEST_LOSS_S <= length_s <= _LONGEST_LOSS_S
 
     def _lost(self, zeros: list[Span], loud: float) -> list[Span]:
         sure = [span for span in zeros if _is_sure(span)]

@@ -25,6 +25,7 @@ from audiokit.quality.network import (
     LevelTally,
 )
 from audiokit.training.corpus import load_corpus
+from audiokit.training.judge_calibration import calibration, reached_on
 from audiokit.training.judge_model import JudgeModel
 from audiokit.training.judge_parts import JudgeParts, make_judge_parts, mixed
 from audiokit.training.marks import Marked, MarkedPlan, make_marked
@@ -36,7 +37,8 @@ __all__ = [
     "judge_loss",
     "lessons",
     "main",
-    "reached_on",
+    "ratio_loss",
+    "said_of",
     "train_judge",
 ]
 
@@ -44,7 +46,7 @@ log = logging.getLogger(__name__)
 
 _QUANTILES = (0.05, 0.5, 0.95)
 _TOLD_EVERY = 250
-_DNSMOS_EVERY = 12
+_DNSMOS_EVERY, _DNSMOS_EVERY_HELD_BACK = 16, 4
 _PROCESSING = FAULTS.index("processing")
 
 
@@ -68,8 +70,8 @@ class JudgeTrainSettings:
     """
 
     n_takes: int = 12000
-    n_parts: int = 2000
-    n_held_back: int = 700
+    n_parts: int = 2500
+    n_held_back: int = 500
     n_steps: int = 5000
     batch: int = 64
     rate: float = 2e-3
@@ -155,14 +157,16 @@ def train_judge(
     parts = make_judge_parts(
         scratch / "taught", corpus, n_parts=settings.n_parts, seed=settings.seed, workers=workers
     )
-    plan = MarkedPlan(settings.n_held_back, settings.seed + 6)
+    plan = MarkedPlan(settings.n_held_back, settings.seed + 6, _DNSMOS_EVERY_HELD_BACK)
     others = load_corpus(data, held_back=True)
     held_back = lessons(make_marked(scratch / "held_back", others, plan, workers=workers))
     model = JudgeModel(settings.width, settings.dense_width, dropout=settings.dropout)
     losses = _descend(model, taught, parts, held_back, settings=settings)
     weights = model.shipped()
     model.begin_with(weights)
-    reached = reached_on(model, held_back)
+    said = said_of(model, held_back).numpy()
+    weights |= calibration(said, held_back.marks, held_back.faults)
+    reached = reached_on(said, held_back.marks, held_back.faults)
     record = run_record(settings, corpus, weights, held_back_losses=losses, reached=reached)
     return {"weights": weights, "record": record}
 
@@ -195,7 +199,7 @@ def _descend(
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if (step + 1) % _TOLD_EVERY == 0 or step + 1 == settings.n_steps:
-            said = _said(model, held_back)
+            said = said_of(model, held_back)
             losses.append(round(judge_loss(said, held_back.marks, held_back.faults).item(), 5))
             log.info("training.step n=%d held_back=%.4f", step + 1, losses[-1])
     return losses
@@ -217,8 +221,8 @@ def _inputs(batch: Lessons, colour_db: NDArray[np.float64]) -> tuple[Tensor, Ten
     )
 
 
-def _said(model: JudgeModel, held_back: Lessons) -> Tensor:
-    """Return what the network says of all takes, as it will say it."""
+def said_of(model: JudgeModel, held_back: Lessons) -> Tensor:
+    """Return what a network says of all takes, ``(takes, N_OUTPUTS)``, as it will say it."""
     model.eval()
     said = []
     with torch.no_grad():
@@ -269,38 +273,6 @@ def _pinball(said: Tensor, true: Tensor) -> Tensor:
     error = true[known, None] - said[known]
     levels = torch.tensor(_QUANTILES)
     return torch.maximum(levels * error, (levels - 1.0) * error).mean()
-
-
-def reached_on(model: JudgeModel, held_back: Lessons) -> dict[str, float]:
-    """Return what a network reaches on takes of talkers and noises that it never met."""
-    said = _said(model, held_back).numpy()
-    pesq, _, snr_db, is_speech = held_back.marks.T
-    is_treated = held_back.faults[:, _PROCESSING] > 0.0
-    plain = np.isfinite(snr_db) & ~is_treated & (snr_db >= -5.0) & (snr_db <= 30.0)
-    plain &= is_speech > 0.0
-    wrong = np.abs(10.0 * said[plain, 1] - snr_db[plain])
-    inside = (snr_db[plain] >= 10.0 * said[plain, 0]) & (snr_db[plain] <= 10.0 * said[plain, 2])
-    marked = np.isfinite(pesq)
-    only_noise = np.delete(held_back.faults, 0, axis=1).max(axis=1) == 0.0
-    only_noise &= marked & (held_back.faults[:, 0] > 0.0)
-    return {
-        "snr_mae_db_noise_alone": round(float(wrong[only_noise[plain]].mean()), 3),
-        "snr_mae_db": round(float(wrong.mean()), 3),
-        "snr_spearman": _spearman(said[plain, 1], snr_db[plain]),
-        "snr_inside_band": round(float(inside.mean()), 3),
-        "pesq_spearman_noisy": _spearman(said[only_noise, 4], pesq[only_noise]),
-        "pesq_spearman_all": _spearman(said[marked, 4], pesq[marked]),
-        "pesq_mae": round(float(np.abs(said[marked, 4] - pesq[marked]).mean()), 3),
-        "speech_right": round(float(((said[:, 7] > 0.0) == (is_speech > 0.0)).mean()), 3),
-        "processing_right": round(
-            float(((said[:, FAULT_OUTPUTS][:, _PROCESSING] > 0.0) == is_treated).mean()), 3
-        ),
-    }
-
-
-def _spearman(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    ranks = [np.argsort(np.argsort(values)) for values in (one, other)]
-    return round(float(np.corrcoef(*ranks)[0, 1]), 3)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -28,7 +28,7 @@ __all__ = ["JudgeParts", "make_judge_parts", "mixed"]
 log = logging.getLogger(__name__)
 
 # Goes up with every change of what is made: what was kept on disk is made anew.
-_VERSION = 1
+_VERSION = 2
 _N_STRETCHES = 6
 _SHARD = 250
 _COLOUR_DB = 3.0

@@ -28,7 +28,7 @@ __all__ = ["Marked", "MarkedPlan", "heard_levels", "make_marked"]
 log = logging.getLogger(__name__)
 
 # Goes up with every change of what is made: what was kept on disk is made anew.
-_VERSION = 1
+_VERSION = 2
 _SHARD = 100
 
 

@@ -21,6 +21,7 @@ from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples, pick
 from audiokit.training.mixtures import companded
 from audiokit.training.noises import any_noise, coming_and_going, fill, rms
 from audiokit.training.recorded import as_recorded, band_limited, coded, other_speed
+from audiokit.training.scenes import FRAME_SAMPLES, speech_frames
 
 __all__ = [
     "Take",
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 _FMT = StreamFormat(SAMPLE_RATE)
+_IN_STUDIO = 0.6
+# A denoiser that changed less than this did nothing that could be told.
+_UNTOUCHED_DB = 22.0
 _PACKET_SAMPLES = SAMPLE_RATE // 50
 _FLOOR_QUANTILE = 0.1
 _FRAME_SAMPLES = SAMPLE_RATE // 50
@@ -78,7 +82,7 @@ def own_floor_power(clean: Samples) -> float:
     frames = clean[: len(clean) // _FRAME_SAMPLES * _FRAME_SAMPLES].reshape(-1, _FRAME_SAMPLES)
     power = np.mean(np.square(frames, dtype=np.float64), axis=1)
     # A pause of zeros between two sentences is nobody's floor.
-    power = power[power > 0.0]
+    power = power[power > 1e-14]
     return float(np.quantile(power, _FLOOR_QUANTILE)) if len(power) else 0.0
 
 
@@ -133,13 +137,14 @@ def _with_speech(rng: np.random.Generator, corpus: Corpus, n_samples: int, *, ki
     is_untouched, is_treated = kind < 0.48, kind > 0.80
     if not is_untouched and rng.random() < 0.35:
         _add_room(rng, take)
-    if rng.random() < (0.92 if is_untouched else 0.75):
+    if rng.random() < (0.86 if is_untouched else 0.7):
         _add_noise(rng, corpus, take)
     elif is_untouched or is_treated:
         take.snr_db = _snr_db(take.heard, own_floor_power(clean))
     if is_treated:
-        take.heard = _treated(rng, take.heard)
-        take.faults["processing"] = 1.0
+        before, take.heard = take.heard, _treated(rng, take.heard)
+        if _likeness_db(before, take.heard) < _UNTOUCHED_DB:
+            take.faults["processing"] = 1.0
     if not is_untouched:
         often = 0.12 if is_treated else 0.3
         for spoil in (_clip, _limit_band, _code, _lose):
@@ -154,8 +159,28 @@ def _sentence(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Sampl
         pause = np.zeros(int(rng.uniform(0.2, 1.5) * SAMPLE_RATE), np.float32)
         cut = int(rng.integers(len(speech) // 4, len(speech)))
         speech = np.concatenate([speech[:cut], pause, speech[cut:]])
-    clean = as_recorded(rng, fill(rng, speech, n_samples), colour_db=4.0, often=0.02)
-    return (0.1 * clean / rms(clean)).astype(np.float32)
+    clean = as_recorded(rng, fill(rng, speech, n_samples), colour_db=5.0, often=0.02)
+    clean = (0.1 * clean / rms(clean)).astype(np.float32)
+    return _in_studio(rng, clean) if rng.random() < _IN_STUDIO else clean
+
+
+def _in_studio(rng: np.random.Generator, clean: Samples) -> Samples:
+    """Return a sentence as a quiet room would have given it: little between its words.
+
+    Else whatever has empty pauses is what a denoiser left.
+    """
+    is_speech = np.repeat(speech_frames(clean), FRAME_SAMPLES)
+    is_speech = np.pad(is_speech, (0, len(clean) - len(is_speech)))
+    ramp = np.hanning(int(10.0 ** rng.uniform(-1.9, -0.9) * SAMPLE_RATE) + 2)
+    gains = np.convolve(is_speech, ramp / ramp.sum(), mode="same")
+    # A word's soft edges stay; the gain falls behind them.
+    gains = np.clip(2.0 * gains, 0.0, 1.0)
+    least = 0.0 if rng.random() < 0.3 else 10.0 ** (rng.uniform(-60.0, -15.0) / 20.0)
+    quiet = clean * (gains + (1.0 - gains) * least)
+    if rng.random() < 0.75:
+        floor = 0.1 * 10.0 ** (rng.uniform(-75.0, -40.0) / 20.0)
+        quiet = quiet + floor * rng.standard_normal(len(clean))
+    return quiet.astype(np.float32)
 
 
 def _add_noise(rng: np.random.Generator, corpus: Corpus, take: Take) -> None:
@@ -180,6 +205,12 @@ def _active_rms(speech: Samples) -> float:
     meter.update(np.ascontiguousarray(speech[:, np.newaxis], np.float32))
     level_dbov = meter.result().active_level_dbov
     return 1e-6 if level_dbov is None else 10.0 ** (level_dbov / 20.0)
+
+
+def _likeness_db(before: Samples, after: Samples) -> float:
+    """Return how far what was changed lies below what was not."""
+    change = rms(after[: len(before)] - before) / rms(before)
+    return -20.0 * math.log10(max(change, 1e-6))
 
 
 def _add_room(rng: np.random.Generator, take: Take) -> None:

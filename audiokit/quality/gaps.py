@@ -98,7 +98,9 @@ class Gaps:
         dropped = sorted(set(sure) - set(lost), key=lambda span: span.start_sample)
         lost_spans = _merged([*_bounds(lost), *self._repeats.spans])
         dropouts = _merged(_bounds(dropped))
-        n_lost, n_dropped = (sum(end - start for start, end in each) for each in (lost_spans, dropouts))
+        n_lost, n_dropped = (
+            sum(end - start for start, end in each) for each in (lost_spans, dropouts)
+        )
         return GapReport(
             lost_packets=self._times(lost_spans),
             n_lost=len(lost_spans),

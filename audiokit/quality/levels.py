@@ -155,15 +155,15 @@ class Levels:
         heard = self.histogram.above(_DIGITAL_SILENCE_DBFS)
         n_frames, n_heard = self.histogram.total, heard.total
         if not n_heard:
-            reason = "shorter than a frame of 32 ms" if not n_frames else "digital silence"
+            why = "shorter than a frame of 32 ms" if not n_frames else "digital silence"
             silent = 1.0 if n_frames else None
-            return LevelReport(None, None, None, None, reason, silent, None, reason)
+            return LevelReport(None, None, None, None, why, silent, None, why)
         active_dbfs = heard.active_dbfs()
         low_dbfs = heard.quantile_dbfs(_FLOOR_QUANTILE)
         floor_dbfs = heard.mean_dbfs(low_dbfs - _FLOOR_SPREAD_DB, low_dbfs + _FLOOR_SPREAD_DB)
         n_active = self.histogram.above(active_dbfs - ACTIVITY_MARGIN_DB).total
         quiet_dbfs, loud_dbfs = (heard.quantile_dbfs(share) for share in _RANGE_QUANTILES)
-        reason = None
+        reason: str | None = None
         if n_heard < _FEWEST_FRAMES:
             reason = f"fewer than {_FEWEST_FRAMES} frames"
         elif active_dbfs - floor_dbfs < _PAUSE_MARGIN_DB:

@@ -94,9 +94,7 @@ class Repeats:
                 found.append((start, stop))
         return found
 
-    def _is_repeat(
-        self, joined: NDArray[np.float32], start: int, stop: int, *, lag: int
-    ) -> bool:
+    def _is_repeat(self, joined: NDArray[np.float32], start: int, stop: int, *, lag: int) -> bool:
         span = joined[start:stop]
         has_moves = np.count_nonzero(span[1:] != span[:-1]) > len(span) // 4
         if not has_moves or float(np.abs(span).max()) < _SOFTEST:

@@ -141,12 +141,24 @@ class _Channel:
         index, first = place
         value = joined[start]
         before, after = joined[start - self._side : start], joined[end : end + self._side]
-        sides = (before, after, before[-self._edge :], after[: self._edge])
-        sizes = [float(np.sqrt(np.mean(np.square(side - value)))) for side in sides]
-        moves = np.abs(np.concatenate([before, after]) - value)
-        step = float(moves[moves > 0.0].min())
-        if min(sizes[:2]) < _SOFTEST_SIDE:
+        level = _rms(before - value), _rms(after - value)
+        if min(level) < _SOFTEST_SIDE:
             return []
-        peak = max(float(np.abs(before).max()), float(np.abs(after).max()))
-        n_steps = min(sizes[:2]) / step
-        return [Span(index, first + start, end - start, float(value), *sizes, peak, n_steps)]
+        moves = np.abs(np.concatenate([before, after]) - value)
+        span = Span(
+            channel=index,
+            start_sample=first + start,
+            n_samples=end - start,
+            value=float(value),
+            before=level[0],
+            after=level[1],
+            edge_before=_rms(before[-self._edge :] - value),
+            edge_after=_rms(after[: self._edge] - value),
+            peak=max(float(np.abs(before).max()), float(np.abs(after).max())),
+            n_steps=min(level) / float(moves[moves > 0.0].min()),
+        )
+        return [span]
+
+
+def _rms(samples: NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.mean(np.square(samples))))

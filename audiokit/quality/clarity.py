@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +59,7 @@ class Clarity:
     def __init__(self, fmt: StreamFormat) -> None:
         self._grid = grid = FrameGrid.at(fmt.sample_rate)
         edges_hz = np.linspace(*_SPEECH_BAND_HZ, _FLAT_BANDS + 1)
-        pairs = zip(edges_hz[:-1], edges_hz[1:], strict=True)
-        bands = [_LOWEST_HZ, fmt.sample_rate], _TELEPHONE_BAND_HZ, *pairs
+        bands = [_LOWEST_HZ, fmt.sample_rate], _TELEPHONE_BAND_HZ, *pairwise(edges_hz)
         columns = [(grid.bins_hz >= low) & (grid.bins_hz < high) for low, high in bands]
         self._bands = np.stack(columns, axis=1).astype(np.float32)
         # Density, so that a band with more bins is not the stronger for it.

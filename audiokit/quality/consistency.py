@@ -52,5 +52,7 @@ class Consistency:
         if n_seconds < 2:
             return None
         mean_dbfs = float(np.sum(counts * self._levels)) / n_seconds
-        spread_db = math.sqrt(float(np.sum(counts * np.square(self._levels - mean_dbfs))) / n_seconds)
+        spread_db = math.sqrt(
+            float(np.sum(counts * np.square(self._levels - mean_dbfs))) / n_seconds
+        )
         return float(np.interp(spread_db, (_USUAL_SPREAD_DB, _WIDEST_SPREAD_DB), (1.0, 0.0)))

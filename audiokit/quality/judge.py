@@ -102,5 +102,9 @@ def _ordered(quantiles: np.ndarray, spread: float) -> np.ndarray:
     """Return quantiles whose outer two lie so much further from the middle, on either side."""
     low, middle, high = np.asarray(quantiles, np.float64)
     return np.array(
-        [middle - spread * max(middle - low, 0.0), middle, middle + spread * max(high - middle, 0.0)]
+        [
+            middle - spread * max(middle - low, 0.0),
+            middle,
+            middle + spread * max(high - middle, 0.0),
+        ]
     )

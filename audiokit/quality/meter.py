@@ -173,6 +173,10 @@ def _measured(faults: FaultReport, duration_s: float) -> QualityReport:
         hum_db=faults.hum.hum_db,
         hum_reason=faults.hum.reason,
         mains_hz=faults.hum.mains_hz,
+        c50_db=faults.room.c50_db,
+        c50_low_db=faults.room.c50_low_db,
+        c50_high_db=faults.room.c50_high_db,
+        c50_reason=faults.room.reason,
         lost_packets=gaps.n_lost,
         lost_ratio=gaps.lost_ratio,
         dropouts=gaps.n_dropouts,
@@ -184,9 +188,7 @@ def _measured(faults: FaultReport, duration_s: float) -> QualityReport:
     )
 
 
-def _with_components(
-    heard: QualityReport, parts: _Parts, judgement: Judgement
-) -> QualityReport:
+def _with_components(heard: QualityReport, parts: _Parts, judgement: Judgement) -> QualityReport:
     marks = parts.clarity.report()
     clarity = marks.score(heard.bandwidth_hz or 0.0)
     consistency = parts.consistency.report()

@@ -1,4 +1,4 @@
-"""The judge's network: what it hears of a recording stretch by stretch, and what it makes of it."""
+"""The network of the judge: what it hears, stretch by stretch, and what it makes of it."""
 
 from __future__ import annotations
 

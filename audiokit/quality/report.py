@@ -126,6 +126,14 @@ class QualityReport:
     """Why there is no `hum_db`; None if there is."""
     mains_hz: int | None = None
     """Frequency of the mains, 50 or 60; None where no hum was found."""
+    c50_db: float | None = None
+    """Clarity C50 in a room: the first 50 ms against all that comes later, -5 to 25."""
+    c50_low_db: float | None = None
+    """One recording in twenty has less."""
+    c50_high_db: float | None = None
+    """One in twenty has more."""
+    c50_reason: str | None = None
+    """Why there is no `c50_db`; None if there is."""
     lost_packets: int
     """Spans that lost packets left."""
     lost_ratio: float

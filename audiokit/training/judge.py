@@ -83,7 +83,15 @@ class JudgeTrainSettings:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("n_takes", "n_parts", "n_held_back", "n_steps", "batch", "width", "dense_width"):
+        for name in (
+            "n_takes",
+            "n_parts",
+            "n_held_back",
+            "n_steps",
+            "batch",
+            "width",
+            "dense_width",
+        ):
             if getattr(self, name) < 1:
                 raise SettingError(name, getattr(self, name), "1 or more")
         if self.batch > self.n_takes:

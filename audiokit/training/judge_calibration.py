@@ -52,7 +52,9 @@ def calibration(said: Values, marks: Values, faults: Values) -> dict[str, NDArra
     clear = is_spoken & ~(snr_db < 5.0)
     limits = [
         float(np.quantile(said[clear, 7], _MOST_SPEECH_REFUSED)),
-        float(np.quantile(said[is_plain, FAULT_OUTPUTS][:, _PROCESSING], 1.0 - _MOST_FALSE_ALARMS)),
+        float(
+            np.quantile(said[is_plain, FAULT_OUTPUTS][:, _PROCESSING], 1.0 - _MOST_FALSE_ALARMS)
+        ),
     ]
     told = {"spread": spread, "costs": costs, "usual": usual, "limits": limits}
     return {name: np.array(values, np.float16) for name, values in told.items()}
@@ -95,7 +97,10 @@ def reached_on(said: Values, marks: Values, faults: Values) -> dict[str, float]:
     figures["dnsmos_spearman"] = _spearman(said[known, 6], dnsmos[known])
     figures["pesq_mae"] = float(np.abs(said[marked, 4] - pesq[marked]).mean())
     limits = calibration(said, marks, faults)["limits"].astype(np.float32)
-    has_speech, is_told = said[:, 7] > limits[0], said[:, FAULT_OUTPUTS][:, _PROCESSING] > limits[1]
+    has_speech, is_told = (
+        said[:, 7] > limits[0],
+        said[:, FAULT_OUTPUTS][:, _PROCESSING] > limits[1],
+    )
     figures["speech_refused"] = float((~has_speech[is_spoken]).mean())
     figures["noise_taken_for_speech"] = float(has_speech[~is_spoken].mean())
     figures["processing_found"] = float(is_told[is_treated & is_spoken].mean())

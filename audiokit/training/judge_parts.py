@@ -85,7 +85,10 @@ def _some(corpus: Corpus, seed: int, numbers: NDArray[np.intp]) -> JudgeParts:
         rng = np.random.default_rng((seed, 2, number))
         speech, active_db, floor_db = make_sentence_alone(rng, corpus, n_samples)
         noise, noise_db = make_noise_alone(rng, corpus, n_samples)
-        levels = [heard_levels(sound, SAMPLE_RATE)[: _N_STRETCHES * STRETCH_FRAMES] for sound in (speech, noise)]
+        levels = [
+            heard_levels(sound, SAMPLE_RATE)[: _N_STRETCHES * STRETCH_FRAMES]
+            for sound in (speech, noise)
+        ]
         made.append((levels[0] - active_db, floor_db - active_db, levels[1] - noise_db))
     log.info("training.parts_made n=%d", len(numbers))
     speech_levels, floors, noise_levels = zip(*made, strict=True)
@@ -116,7 +119,9 @@ def mixed(
     for levels in (speech, noise):
         before = 10.0 ** (0.1 * levels)
         after = before * 10.0 ** (0.1 * _colours(rng, n_takes)[:, np.newaxis])
-        changes_db.append(10.0 * np.log10((after.sum((1, 2)) + 1e-9) / (before.sum((1, 2)) + 1e-9)))
+        changes_db.append(
+            10.0 * np.log10((after.sum((1, 2)) + 1e-9) / (before.sum((1, 2)) + 1e-9))
+        )
         powers.append(after)
     gain = 10.0 ** (-0.1 * (wanted_db - changes_db[0] + changes_db[1]))
     total = powers[0] + gain[:, np.newaxis, np.newaxis] * powers[1]

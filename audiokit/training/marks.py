@@ -154,4 +154,3 @@ def _dnsmos(heard: Samples) -> float:
     from speechmos import dnsmos
 
     return float(dnsmos.run(np.clip(heard, -1.0, 1.0), SAMPLE_RATE)["ovrl_mos"])
-

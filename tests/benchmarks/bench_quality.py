@@ -27,7 +27,7 @@ from cost import print_table, recordings
 from audiokit.quality import QualityMeter, QualitySettings
 from audiokit.quality.frames import Stretcher
 from audiokit.stage import StreamFormat
-from audiokit.testing import measure
+from audiokit.testing import measure, speechlike
 
 FMT = StreamFormat(mixes.RATE)
 SCORES = ("overall", "seed", "snr_db", "wada_snr_db", "dnsmos")
@@ -92,7 +92,11 @@ def print_snr(rows):
     """Print the first table."""
     true = column(rows, "true_db")
     lines = []
-    for name, key in (("ours", "snr_db"), ("WADA", "wada_snr_db"), ("histogram", "histogram_snr_db")):
+    for name, key in (
+        ("ours", "snr_db"),
+        ("WADA", "wada_snr_db"),
+        ("histogram", "histogram_snr_db"),
+    ):
         said = column(rows, key)
         known = np.isfinite(said)
         error = np.abs(said - true)[known].mean()
@@ -103,7 +107,11 @@ def print_snr(rows):
         lines.append(
             [name, str(int(known.sum())), f"{error:.2f}", f"{spearman(said, true):.3f}", inside]
         )
-    print_table(["SNR by", "takes", "mean error dB", "Spearman", "% inside band"], lines)
+    print_table(
+        "SNR of mixes at -5 to 30 dB",
+        ["by", "takes", "mean error dB", "Spearman", "% inside band"],
+        lines,
+    )
 
 
 def print_overall(untouched, all_rows):
@@ -116,11 +124,16 @@ def print_overall(untouched, all_rows):
             known = np.isfinite(said).any()
             cells.append(f"{spearman(said, column(rows, 'pesq')):.3f}" if known else "-")
         lines.append(cells)
-    print_table(["against PESQ", f"{len(untouched)} untouched", f"{len(all_rows)} all"], lines)
+    print_table(
+        "Rank correlation with PESQ",
+        ["score", f"{len(untouched)} untouched", f"{len(all_rows)} all"],
+        lines,
+    )
     kinds = defaultdict(list)
     for row in all_rows:
         kinds[row["kind"]].append(row)
     print_table(
+        "By what was done to takes",
         ["kind", "takes", "overall", "seed", "said processed %", "without overall %"],
         [
             [
@@ -152,7 +165,9 @@ def print_validity():
         scored = [report for report in told if report.overall is not None]
         processed = sum(bool(report.processed) for report in scored)
         lines.append([folder, str(len(told)), str(len(scored)), str(processed)])
-    print_table(["folder", "recordings", "scored", "said processed"], lines)
+    print_table(
+        "Which recordings get a score", ["folder", "recordings", "scored", "said processed"], lines
+    )
 
 
 def print_cost():
@@ -160,15 +175,24 @@ def print_cost():
     lines = []
     for rate in (8000, 16000, 48000):
         fmt = StreamFormat(rate)
-        block = quality_takes.speechlike_noise(fmt, 60.0)
-        whole_s = min(cpu_s(lambda: measure(QualityMeter(fmt), np.split(block, 60))) for _ in range(5))
-        shared_s = min(cpu_s(lambda: transform(fmt, np.split(block, 60))) for _ in range(5))
+        block = speechlike(fmt, 60.0)
+        blocks = np.split(block, 60)
+        whole_s, shared_s = (
+            min(cpu_s(work, fmt, blocks) for _ in range(5)) for work in (whole, transform)
+        )
         peaks = [peak_mib(fmt, block[:rate], seconds) for seconds in (60, 1200)]
         cells = [f"{value:.3f}" for value in (whole_s, shared_s, whole_s - shared_s)]
         lines.append([str(rate), *cells, *(f"{peak:.2f}" for peak in peaks)])
     print_table(
-        ["Hz", "CPU s/min", "transform", "beyond it", "MiB of 1 min", "MiB of 20 min"], lines
+        "Cost of the meter",
+        ["Hz", "CPU s/min", "transform", "beyond it", "MiB of 1 min", "MiB of 20 min"],
+        lines,
     )
+
+
+def whole(fmt, blocks):
+    """Run the meter."""
+    measure(QualityMeter(fmt), blocks)
 
 
 def transform(fmt, blocks):
@@ -178,10 +202,10 @@ def transform(fmt, blocks):
         stretcher.push(block)
 
 
-def cpu_s(work):
+def cpu_s(work, fmt, blocks):
     """Return the processor time of some work."""
     begin_s = time.process_time()
-    work()
+    work(fmt, blocks)
     return time.process_time() - begin_s
 
 
@@ -204,9 +228,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a fifth of the takes")
     parser.add_argument("--dnsmos-every", type=int, default=4, help="0: never")
     options = parser.parse_args()
-    untouched = heard(
-        quality_takes.noisy(quick=options.quick), dnsmos_every=options.dnsmos_every
-    )
+    untouched = heard(quality_takes.noisy(quick=options.quick), dnsmos_every=options.dnsmos_every)
     print_snr(untouched)
     spoilt = heard(quality_takes.spoilt(quick=options.quick), dnsmos_every=options.dnsmos_every)
     print_overall(untouched, untouched[::3] + spoilt)

@@ -22,8 +22,9 @@ _SLOPE = 0.06
 _LEAST_DROP_DB = 12.0
 # Where most of the fall lies in one step, or more than gentle filters can, that is the edge.
 # A fall that takes longer begins at its knee: where a sixth of it, at most 10 dB, is gone.
-_STEEPEST_KNEE_DB = 45.0
-_STEEP, _KNEE_FROM, _KNEE_SHARE, _KNEE_DB = 4.0, 0.65, 0.16, 10.0
+_STEEPEST_KNEE_DB = 55.0
+_STEEP, _STEEP_FROM = 8.0, 0.9
+_KNEE_FROM, _KNEE_SHARE, _KNEE_DB = 0.65, 0.16, 10.0
 _STEEP_BAND, _KNEE_BAND = 0.05, 0.12
 # Without an edge: what lies further below the strongest is as good as not there.
 _RANGE_DB, _RANGE_BAND_DB = 70.0, 10.0
@@ -133,10 +134,14 @@ def _knee(level_db: NDArray[np.float64], edge: int, spacing_hz: float) -> tuple[
     shelf = _shelf(spacing_hz)
     end = min(len(level_db) - 1, _end_of_slope(edge))
     means = np.convolve(level_db[: edge + 1], np.full(shelf, 1.0 / shelf), "valid")
-    top = float(means[max(0, int(_KNEE_FROM * edge) - shelf) :].max())
+    top, near_top = (
+        float(means[max(0, int(share * edge) - shelf) :].max())
+        for share in (_KNEE_FROM, _STEEP_FROM)
+    )
     last = float(level_db[edge - shelf : edge].mean())
     bottom = float(level_db[end:].max())
-    if last - bottom >= min(_STEEPEST_KNEE_DB, _STEEP * (top - last)):
-        return edge, True
+    if last - bottom >= min(_STEEPEST_KNEE_DB, _STEEP * (near_top - last)):
+        # The whole slope lies ahead: the edge is halfway down.
+        return _last(level_db[: end + 1], (last + bottom) / 2.0), True
     threshold = top - min(_KNEE_DB, _KNEE_SHARE * (top - bottom))
     return _last(level_db[: end + 1], threshold), False

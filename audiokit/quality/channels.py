@@ -18,6 +18,8 @@ _DEAD_DBFS = -80.0
 _DEAD_BELOW_LOUDEST_DB = 50.0
 _OPPOSED_CORRELATION = -0.9
 _LOUDEST_FOR_DEAD_DBFS = -60.0
+# A few samples say nothing about a channel.
+_SHORTEST_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class ChannelReport:
     levels_dbfs: tuple[float, ...]
     """Mean level of each channel without its offset; -200 if it never moves."""
     dead: tuple[int, ...]
-    """Channels without sound where another has some."""
+    """Channels without sound where another has some. Of a recording under 0.1 s, none."""
     identical: tuple[tuple[int, int], ...]
     """Pairs of neighbours that are the same to the bit: one channel, twice."""
     opposed: tuple[tuple[int, int], ...]
@@ -47,6 +49,7 @@ class Channels:
 
     def __init__(self, fmt: StreamFormat) -> None:
         n_pairs = fmt.channels - 1
+        self._shortest_samples = round(_SHORTEST_S * fmt.sample_rate)
         self._n_samples = 0
         self._sum = np.zeros(fmt.channels)
         self._energy = np.zeros(fmt.channels)
@@ -75,9 +78,10 @@ class Channels:
         levels = np.array([power_to_db(each) for each in power])
         loudest = float(levels.max())
         is_dead = (levels < _DEAD_DBFS) | (levels < loudest - _DEAD_BELOW_LOUDEST_DB)
-        is_dead &= loudest > _LOUDEST_FOR_DEAD_DBFS
+        is_long = self._n_samples >= self._shortest_samples
+        is_dead &= is_long and loudest > _LOUDEST_FOR_DEAD_DBFS
         has_sound = (levels[1:] >= _DEAD_DBFS) & (levels[:-1] >= _DEAD_DBFS)
-        has_sound &= ~(is_dead[1:] | is_dead[:-1])
+        has_sound &= is_long & ~(is_dead[1:] | is_dead[:-1])
         product = self._product / n_samples - mean[1:] * mean[:-1]
         correlation = product / np.sqrt(np.maximum(power[1:] * power[:-1], 1e-30))
         is_opposed = has_sound & (correlation < _OPPOSED_CORRELATION)

@@ -27,7 +27,10 @@ _TOP_SHARE = 0.5
 # that single samples met.
 _FEWEST_SAMPLES = 5
 _NEAR_TOP = 0.99
+_NEAR_STEPS = 2.5
 _HITS_OVER_CHANCE = 4.0
+# A square wave spends half its time at the top; what is there all the time is an offset.
+_MOST_HITS = 0.75
 # Finer than the step of 24 bits there is only rounding.
 _FINEST_STEP = 2.0**-24
 
@@ -146,6 +149,7 @@ class _Top:
         self._sign = sign
         self._n_hits = 0
         self._n_near = 0
+        self._n_heard = 0
         self._step = 0.0
 
     @property
@@ -154,13 +158,16 @@ class _Top:
         n_steps = self._band / max(self._step, _FINEST_STEP)
         by_chance = self._n_near / max(1.0, n_steps)
         is_limit = self._n_hits >= max(_FEWEST_SAMPLES, _HITS_OVER_CHANCE * by_chance)
+        is_limit &= self._n_hits <= _MOST_HITS * self._n_heard
         return max(0, self._n_hits - self.n_flat) if is_limit else 0
 
     @property
     def _band(self) -> float:
-        return max((1.0 - _NEAR_TOP) * abs(self.value), 2.5 * self._step)
+        widest = abs(self.value) / 2.0
+        return min(widest, max((1.0 - _NEAR_TOP) * abs(self.value), _NEAR_STEPS * self._step))
 
     def hear(self, samples: NDArray[np.float32]) -> None:
+        self._n_heard += len(samples)
         extreme = float(samples.max()) if self._sign > 0 else float(samples.min())
         if extreme * self._sign <= _NEAR_TOP * self.value * self._sign:
             return

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from audiokit.quality.frames import Stretch
 from audiokit.quality.repeats import Repeats
-from audiokit.quality.standstill import Span, Standstills
+from audiokit.quality.standstill import ZERO, Span, Standstills
 from audiokit.stage import StreamFormat
 from audiokit.units import db_to_amplitude
 
@@ -18,11 +18,10 @@ _PACKET_S = 0.01
 _LONGER_S, _SHORTER_S = 0.0006, 0.0001
 _SHORTEST_LOSS_S, _LONGEST_LOSS_S = 0.008, 0.4
 # Holes that editing left have any length; one in fifteen looks like packets by chance.
-_LEAST_PACKET_SHARE = 1.0 / 3.0
+_LEAST_PACKET_SHARE, _LIKELY_SHARE = 1.0 / 3.0, 0.5
 # Without the length of packets, a hole must lie between sounds as loud as speech.
 _LOUD_MARGIN_DB = 25.0
 _LONGEST_ODD_LOSS_S = 0.12
-_ZERO = 1e-7
 # A cut meets the wave at any phase: close to a zero crossing on one side, hardly on both.
 _ABRUPT, _LEAST_ABRUPT = 0.35, 0.2
 # Within a few steps of the quantiser, sounds stand still by themselves.
@@ -114,7 +113,7 @@ class Gaps:
 
     def _may_be_loss(self, span: Span) -> bool:
         length_s = self._fmt.seconds(span.n_samples)
-        return abs(span.value) < _ZERO and _SHORTEST_LOSS_S <= length_s <= _LONGEST_LOSS_S
+        return abs(span.value) < ZERO and _SHORTEST_LOSS_S <= length_s <= _LONGEST_LOSS_S
 
     def _lost(self, zeros: list[Span], loud: float) -> list[Span]:
         sure = [span for span in zeros if _is_sure(span)]
@@ -122,9 +121,12 @@ class Gaps:
         odd = [span for span in sure if self._is_odd_loss(span, loud)]
         if len(packets) < _LEAST_PACKET_SHARE * len(sure):
             return odd
-        # Two that are sure vouch for others, that lie in pauses or meet the wave near zero.
-        others = [span for span in zeros if len(packets) > 1 and span.abruptness > _LEAST_ABRUPT]
-        return odd + packets + [span for span in others if self._has_packet_length(span)]
+        # Two that are sure vouch for others, that lie in pauses or meet the wave near zero:
+        # unless there, most have another length, as where coarse sound stands still by itself.
+        others = [span for span in zeros if not _is_sure(span) and span.abruptness > _LEAST_ABRUPT]
+        likely = [span for span in others if self._has_packet_length(span)]
+        is_vouched = len(packets) > 1 and len(likely) >= _LIKELY_SHARE * len(others)
+        return odd + packets + (likely if is_vouched else [])
 
     def _has_packet_length(self, span: Span) -> bool:
         length_s = self._fmt.seconds(span.n_samples)

@@ -21,6 +21,7 @@ _SOFTEST = 1e-4
 # A hum repeats itself as well, but did so before.
 _SIDE_S = 0.005
 _NEWS_BEFORE = 0.1
+_FEWEST_STEPS = 16.0
 # A sample or two after the repetition may be equal by chance.
 _LONGER_S = 0.0004
 _MOST_SPANS = 20_000
@@ -96,8 +97,11 @@ class Repeats:
 
     def _is_repeat(self, joined: NDArray[np.float32], start: int, stop: int, *, lag: int) -> bool:
         span = joined[start:stop]
-        has_moves = np.count_nonzero(span[1:] != span[:-1]) > len(span) // 4
-        if not has_moves or float(np.abs(span).max()) < _SOFTEST:
+        moves = np.abs(np.diff(span))
+        moves = moves[moves > 0.0]
+        # Coarse or soft sound takes so few values that it repeats itself.
+        softest = max(_SOFTEST, _FEWEST_STEPS * float(moves.min(initial=1.0)))
+        if len(moves) < len(span) // 4 or float(span.max() - span.min()) < softest:
             return False
         before = joined[max(lag, start - self._side) : start]
         news = before - joined[max(lag, start - self._side) - lag : start - lag]

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from audiokit.quality.frames import Stretch
 from audiokit.stage import StreamFormat
 
-__all__ = ["LONGEST_S", "Span", "Standstills"]
+__all__ = ["LONGEST_S", "ZERO", "Span", "Standstills"]
 
 LONGEST_S = 1.0
 """What stands still for longer has ended."""
+ZERO = 1e-7
+"""A value this small is zero; full scale is 1."""
 
 _SHORTEST_S = 0.002
 _SIDE_S = 0.004
@@ -56,11 +58,13 @@ class Span:
         """How much of its level the sound keeps up to the edges, about 0 to 1.
 
         Sounds that fade out and in have little; where a hole was cut it is near 1, and less
-        where the cut met the wave near zero.
+        where the cut met the wave near zero. Before a held sample the wave comes near it in
+        any case: only what follows tells.
         """
-        first = self.edge_before / max(self.before, _SOFTEST_SIDE)
         last = self.edge_after / max(self.after, _SOFTEST_SIDE)
-        return float((first * last) ** 0.5)
+        if abs(self.value) > ZERO:
+            return last
+        return float((last * self.edge_before / max(self.before, _SOFTEST_SIDE)) ** 0.5)
 
 
 class Standstills:

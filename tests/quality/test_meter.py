@@ -35,7 +35,7 @@ def _read(path):
 
 
 def _score(mono, fmt=FMT, profile="calibrated"):
-    block = np.ascontiguousarray(mono, np.float32).reshape(len(mono), -1)
+    block = np.ascontiguousarray(mono, np.float32).reshape(-1, fmt.channels)
     return measure(QualityMeter(fmt, QualitySettings(profile=profile)), [block])
 
 
@@ -76,28 +76,40 @@ def mixes(takes, recordings):
     }
 
 
+def _told(mixes):
+    """Return the true ratio and the report of all that have a ratio."""
+    return [
+        (true, report)
+        for true, reports in mixes.items()
+        for report in reports
+        if report.snr_db is not None
+    ]
+
+
+def test_nearly_all_untouched_mixes_have_a_ratio(mixes):
+    assert len(_told(mixes)) >= 0.9 * sum(map(len, mixes.values()))
+
+
 def test_snr_of_unseen_talkers_in_unseen_noise_is_right_within_four_db(mixes):
-    errors = [abs(report.snr_db - true) for true, reports in mixes.items() for report in reports]
-    assert np.mean(errors) <= 4.0
+    assert np.mean([abs(report.snr_db - true) for true, report in _told(mixes)]) <= 4.0
 
 
 def test_the_band_of_the_snr_holds_the_true_ratio(mixes):
-    inside = [
-        report.snr_low_db <= true <= report.snr_high_db
-        for true, reports in mixes.items()
-        for report in reports
-    ]
+    inside = [report.snr_low_db <= true <= report.snr_high_db for true, report in _told(mixes)]
     assert np.mean(inside) >= 0.8
 
 
 def test_snr_and_overall_rise_with_the_true_ratio(mixes):
     for name in ("snr_db", "overall"):
-        means = [np.mean([getattr(report, name) for report in mixes[db]]) for db in mixes]
+        means = [
+            np.mean([getattr(report, name) for true, report in _told(mixes) if true == db])
+            for db in mixes
+        ]
         assert (np.diff(means) > 2.0).all(), f"{name}: {means}"
 
 
 def test_noise_is_named_as_what_costs_most_where_there_is_much_of_it(mixes):
-    named = [report.worst.startswith("noise: -") for report in mixes[0]]
+    named = [report.worst.startswith("noise: -") for report in mixes[0] if report.worst]
     assert np.mean(named) >= 0.8
 
 
@@ -211,7 +223,7 @@ def test_overall_of_the_profile_seed_is_its_weighted_sum_less_the_penalty(spoken
 
 
 def test_without_two_seconds_of_speech_the_weight_of_consistency_goes_to_the_others(spoken):
-    report = _score(spoken[:24000], profile="seed")
+    report = _score(spoken[:16000], profile="seed")
     assert report.consistency is None
     assert report.consistency_score is None
     expected = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from audiokit.errors import SettingError
 from audiokit.quality.bandwidth import BandwidthReport, find_bandwidth
 from audiokit.quality.channels import ChannelReport, Channels
 from audiokit.quality.clipping import Clipping, ClippingReport
@@ -19,6 +20,8 @@ from audiokit.quality.tone import ToneReport, measure_tone
 from audiokit.stage import StreamFormat
 
 __all__ = ["FaultReport", "Faults"]
+
+_LOWEST_RATE_HZ = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,15 @@ class Faults:
     Memory is bounded. Where speech is, is told from the levels of frames.
 
     Args:
-        fmt: Format of the stream.
+        fmt: Format of the stream; 4000 Hz or more.
+
+    Raises:
+        SettingError: The sample rate is below 4000 Hz.
     """
 
     def __init__(self, fmt: StreamFormat) -> None:
+        if fmt.sample_rate < _LOWEST_RATE_HZ:
+            raise SettingError("sample_rate", fmt.sample_rate, f"{_LOWEST_RATE_HZ} Hz or more")
         self._fmt = fmt
         self._peaks = Peaks(fmt)
         self._levels = Levels(fmt)

@@ -16,6 +16,9 @@ __all__ = ["GapReport", "Gaps"]
 _PACKET_S = 0.01
 # Samples beside the hole that happen to be zero too make it longer, never shorter.
 _LONGER_S, _SHORTER_S = 0.0006, 0.0001
+# Ringing takes up to a millisecond of a hole, and leaves less of an edge. Fades of pauses end
+# in zeros too, but not most of them after the same time.
+_RINGING_S, _SMOOTH_ABRUPT, _FEWEST_SMOOTH, _SMOOTH_SHARE = 0.0005, 0.1, 3, 0.5
 _SHORTEST_LOSS_S, _LONGEST_LOSS_S = 0.008, 0.4
 # Holes that editing left have any length; one in fifteen looks like packets by chance.
 _LEAST_PACKET_SHARE, _LIKELY_SHARE = 1.0 / 3.0, 0.5
@@ -92,7 +95,9 @@ class Gaps:
             return GapReport((), 0, 0.0, 0.0, (), 0, 0.0, is_complete=True)
         loud = db_to_amplitude(active_dbfs - _LOUD_MARGIN_DB)
         spans = self._standstills.spans
-        lost = self._lost([span for span in spans if self._may_be_loss(span)], loud)
+        zeros = [span for span in spans if self._may_be_loss(span)]
+        lost = self._lost([span for span in zeros if not span.is_smooth], loud)
+        lost += self._resampled([span for span in zeros if span.is_smooth])
         sure = [span for span in spans if _is_sure(span) and _is_dropout(span, loud)]
         dropped = sorted(set(sure) - set(lost), key=lambda span: span.start_sample)
         lost_spans = _merged([*_bounds(lost), *self._repeats.spans])
@@ -128,10 +133,17 @@ class Gaps:
         is_vouched = len(packets) > 1 and len(likely) >= _LIKELY_SHARE * len(others)
         return odd + packets + (likely if is_vouched else [])
 
-    def _has_packet_length(self, span: Span) -> bool:
-        length_s = self._fmt.seconds(span.n_samples)
+    def _resampled(self, zeros: list[Span]) -> list[Span]:
+        """Return holes that a resampler rings into: each may be a fade, so they must agree."""
+        cut = [span for span in zeros if span.abruptness > _SMOOTH_ABRUPT]
+        packets = [span for span in cut if self._has_packet_length(span, ringing_s=_RINGING_S)]
+        is_sure = len(packets) >= max(_FEWEST_SMOOTH, _SMOOTH_SHARE * len(cut))
+        return packets if is_sure else []
+
+    def _has_packet_length(self, span: Span, *, ringing_s: float = 0.0) -> bool:
+        length_s = self._fmt.seconds(span.n_samples) + ringing_s
         packets_s = max(1, round((length_s - _LONGER_S / 2.0) / _PACKET_S)) * _PACKET_S
-        return -_SHORTER_S <= length_s - packets_s <= _LONGER_S
+        return -_SHORTER_S - ringing_s <= length_s - packets_s <= _LONGER_S
 
     def _is_odd_loss(self, span: Span, loud: float) -> bool:
         is_short = self._fmt.seconds(span.n_samples) <= _LONGEST_ODD_LOSS_S
@@ -143,7 +155,7 @@ class Gaps:
 
 
 def _is_sure(span: Span) -> bool:
-    return span.abruptness > _ABRUPT and span.n_steps > _FEWEST_STEPS
+    return not span.is_smooth and span.abruptness > _ABRUPT and span.n_steps > _FEWEST_STEPS
 
 
 def _is_dropout(span: Span, loud: float) -> bool:

@@ -20,6 +20,8 @@ ZERO = 1e-7
 _SHORTEST_S = 0.002
 _SIDE_S = 0.004
 _EDGE_S = 0.0005
+# A resampler rings into a hole: 5 ms are the most, below a thirtieth of the sound around it.
+_REACH_S, _RINGING = 0.005, 0.03
 _FEWEST_EDGE_SAMPLES = 4
 # Below lies nothing that could be cut off.
 _SOFTEST_SIDE = 1e-5
@@ -47,6 +49,9 @@ class Span:
     """Largest size on both sides; full scale is 1."""
     n_steps: float
     """Level of the softer side, in steps of the quantiser."""
+    is_smooth: bool
+    """True if sounds die away into the span, as a filter's ringing does, and many fades;
+    the span then begins and ends where they have fallen to a thirtieth."""
 
     @property
     def end_sample(self) -> int:
@@ -106,6 +111,8 @@ class _Channel:
         self._shortest = max(8, round(_SHORTEST_S * sample_rate))
         self._longest = round(LONGEST_S * sample_rate)
         self._side = max(8, round(_SIDE_S * sample_rate))
+        self._reach = round(_REACH_S * sample_rate)
+        self._around = self._side + self._reach
         self._edge = max(_FEWEST_EDGE_SAMPLES, round(_EDGE_S * sample_rate))
         self._tail = np.zeros(0, np.float32)
         self._n_heard = 0
@@ -117,15 +124,15 @@ class _Channel:
         self._n_heard += len(samples)
         first = self._n_heard - len(joined)
         spans: list[Span] = []
-        keep_from = len(joined) - self._side - self._shortest - 1
+        keep_from = len(joined) - self._around - self._shortest - 1
         for start, end in self._runs(joined):
-            if end > len(joined) - self._side:
+            if end > len(joined) - self._around:
                 # It may go on, or its other side is still to come.
                 is_over_long = end - start > self._longest
-                keep_from = min(keep_from, end - 1 if is_over_long else start - self._side)
-            elif start >= self._side and first + end > self._done and end - start <= self._longest:
+                keep_from = min(keep_from, end - 1 if is_over_long else start - self._around)
+            elif start >= self._around and first + end > self._done and end - start <= self._longest:
                 spans += self._span(joined, start, end, place=(index, first))
-        self._done = self._n_heard - self._side
+        self._done = self._n_heard - self._around
         self._tail = joined[max(0, keep_from) :].copy()
         return spans
 
@@ -144,6 +151,11 @@ class _Channel:
     ) -> list[Span]:
         index, first = place
         value = joined[start]
+        n_before = self._n_ringing((joined[start - self._around : start] - value)[::-1])
+        n_after = self._n_ringing(joined[end : end + self._around] - value)
+        is_smooth = min(n_before, n_after) >= self._edge // 2
+        if is_smooth:
+            start, end = start - n_before, end + n_after
         before, after = joined[start - self._side : start], joined[end : end + self._side]
         level = _rms(before - value), _rms(after - value)
         if min(level) < _SOFTEST_SIDE:
@@ -159,9 +171,15 @@ class _Channel:
             edge_before=_rms(before[-self._edge :] - value),
             edge_after=_rms(after[: self._edge] - value),
             peak=max(float(np.abs(before).max()), float(np.abs(after).max())),
+            is_smooth=is_smooth,
             n_steps=min(level) / float(moves[moves > 0.0].min()),
         )
         return [span]
+
+    def _n_ringing(self, moves: NDArray[np.float32]) -> int:
+        """Return for how many samples from a hole's edge nothing but a filter's ringing moves."""
+        is_sound = np.abs(moves[: self._reach]) > _RINGING * _rms(moves)
+        return int(np.argmax(is_sound)) if is_sound.any() else 0
 
 
 def _rms(samples: NDArray[np.float32]) -> float:

@@ -13,6 +13,9 @@ at the file's own highest value. "clean": files in which something is found befo
 Packet loss: the shared traces of lossy calls, and clean recordings with losses drawn by a seed.
 Precision and recall count packets of 20 ms. The peer takes every 10 ms of zeros for a loss.
 
+Drop-outs: one span of zeros or of a held sample in a loud part of each clip, at any length. Found:
+both ends within 1 ms.
+
 Cost: CPU of one minute of sound, for all measures beyond the shared transform.
 """
 
@@ -48,6 +51,9 @@ SHARES = (1e-4, 3e-4, 1e-3, 1e-2, 1e-1)
 LEVELS = (1.0, 0.5, 0.1)
 PACKET_S = 0.02
 LOSS_SHARE = 0.05
+DROPOUTS_MS = ((2.5, 9.5), (11.0, 60.0), (60.0, 400.0))
+LOUD_QUANTILE = 0.7
+EDGE_S = 0.001
 
 
 def hear(samples, rate):
@@ -300,6 +306,38 @@ def bench_loss(quick):
     print_table("Marks of lost packets, of 20 ms", header, table)
 
 
+def dropout_cases(quick):
+    """Yield a kind, samples, rate, and the spans that were drawn, amid speech, in samples."""
+    rng = np.random.default_rng(12)
+    for kind in ("zeros", "held"):
+        for low_ms, high_ms in DROPOUTS_MS:
+            for name, _ in MAIN_CLIPS[:: 4 if quick else 1]:
+                samples, rate = read(name)
+                samples = rounded(samples)
+                level = np.sqrt(np.convolve(samples**2, np.full(rate // 100, 100 / rate), "same"))
+                loud = np.flatnonzero(level > np.quantile(level, LOUD_QUANTILE))
+                start = int(rng.choice(loud[(loud > rate // 5) & (loud < len(samples) - rate)]))
+                end = start + round(rng.uniform(low_ms, high_ms) * rate / 1000.0)
+                samples[start:end] = 0.0 if kind == "zeros" else samples[start - 1]
+                yield f"{kind}, {low_ms:g} to {high_ms:g} ms", samples, rate, (start, end)
+
+
+def bench_dropouts(quick):
+    """Print how many drawn holes are found, as a drop-out or a lost packet."""
+    rows = {}
+    for title, samples, rate, bounds in dropout_cases(quick):
+        gaps = hear(samples, rate).gaps
+        spans = np.array([*gaps.dropouts, *gaps.lost_packets]).reshape(-1, 2) * rate
+        is_right = (np.abs(spans - bounds) <= EDGE_S * rate).all(axis=1)
+        counts = [1, np.count_nonzero(is_right), len(spans)]
+        rows[title] = rows.get(title, 0) + np.array(counts)
+    table = [
+        (title, n_drawn, f"{n_right / n_drawn:.0%}", n_found - n_right)
+        for title, (n_drawn, n_right, n_found) in rows.items()
+    ]
+    print_table("Drop-outs of any length amid speech", ("", "drawn", "found", "false"), table)
+
+
 def bench_cost():
     """Print the CPU of a minute of sound."""
     table = []
@@ -332,6 +370,7 @@ def main():
     bench_bandwidth(quick)
     bench_clipping(quick)
     bench_loss(quick)
+    bench_dropouts(quick)
     bench_cost()
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiokit.errors import AudiokitError
+from audiokit.errors import AudiokitError, SettingError
 from audiokit.files.read import open_audio
 from audiokit.quality.faults import FaultReport, Faults
 from audiokit.quality.frames import Stretcher
@@ -70,7 +70,8 @@ def test_no_report_depends_on_how_the_stream_is_cut(cuts):
 @pytest.mark.parametrize("rate", [4000, 8000, 11025, 16000, 44100, 48000, 96000])
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_what_never_moves_is_no_fault_but_its_offset(rate, channels):
-    for n_samples, value in itertools.product((0, 1, 2, 300, 5000, 50_000), (0.0, 0.7, 1.0, -1.0)):
+    lengths, values = (0, 1, 2, 300, 5000, 50_000), (0.0, 0.7, 1.0, -1.0)
+    for n_samples, value in itertools.product(lengths, values):
         report = _heard(np.full((n_samples, channels), value), rate)
         assert report.gaps.n_lost == report.gaps.n_dropouts == report.clipping.n_runs == 0
         expected = value if n_samples else 0.0
@@ -80,6 +81,17 @@ def test_what_never_moves_is_no_fault_but_its_offset(rate, channels):
         assert report.room.c50_db is None
         assert report.channels.opposed == report.channels.dead == ()
         assert not report.hum.hum_db
+
+
+def test_a_rate_that_no_speech_fits_in_is_refused():
+    with pytest.raises(SettingError, match="sample_rate is 3999, expected 4000 Hz or more"):
+        Faults(StreamFormat(3999))
+
+
+def test_sound_far_beyond_full_scale_or_below_rounding_is_measured():
+    noise = np.random.default_rng(1).standard_normal((40_000, 2))
+    for size in (1e-25, 1e-9, 1e5):
+        assert _heard(size * noise).clipping.n_samples == 0
 
 
 def test_asking_for_a_report_changes_nothing():
@@ -106,6 +118,8 @@ def test_every_file_that_opens_is_measured(recordings):
             with open_audio(path) as audio:
                 blocks = list(itertools.islice(audio.blocks(65536), 8))
         except AudiokitError:
+            continue
+        if audio.fmt.sample_rate < 4000:
             continue
         report = _report(blocks, audio.fmt)
         assert 0.0 <= report.clipping.ratio <= 1.0, path.name

@@ -271,4 +271,6 @@ def _blamed(judgement: Judgement, faults: FaultReport) -> dict[str, float]:
         weights["clipping"] = 0.0
     if not faults.gaps.n_lost + faults.gaps.n_dropouts:
         weights["loss"] = 0.0
+    if not judgement.is_processed:
+        weights["processing"] = 0.0
     return weights

@@ -20,6 +20,8 @@ STRETCH_FRAMES = 42
 # Overlapping by a quarter: twice as many frames say no more about levels or syllables.
 _WINDOW_S = 0.032
 _HOP_S = 0.024
+# Correlation below which two channels are one in anti-phase.
+_OPPOSED = -0.9
 
 Report_co = TypeVar("Report_co", covariant=True)
 
@@ -76,7 +78,8 @@ class Stretch:
     samples: Block
     """The samples of the stretch, ``(n, channels)``: each sample of a stream is in one."""
     mono: NDArray[np.float32]
-    """The mean of the channels, ``(n,)``."""
+    """The mean of the channels, ``(n,)``; a channel in anti-phase to the loudest is turned
+    round for the stretch, else their mean is silence."""
     power: NDArray[np.float32]
     """Power of the mean of the channels, ``(frames, bins)``; a frame's powers add up to its
     mean square. The last frame reaches into the next stretch."""
@@ -126,7 +129,9 @@ class Stretcher:
         step = self.grid.stretch_samples
         # The rest may be a whole stretch, and a part of the overlap.
         pieces = [self._held, self._held[step:]]
-        return [self._stretch(piece, self._n_given + n) for n, piece in enumerate(pieces) if len(piece)]
+        return [
+            self._stretch(piece, self._n_given + n) for n, piece in enumerate(pieces) if len(piece)
+        ]
 
     def _stretch(self, held: Block, number: int) -> Stretch:
         step = self.grid.stretch_samples
@@ -156,7 +161,18 @@ class Stretcher:
 
 
 def _mono(block: Block) -> NDArray[np.float32]:
+    """Return the mean of the channels; those against the first that sounds are turned round."""
     if block.shape[1] == 1:
         return block[:, 0]
-    mean: NDArray[np.float64] = block.T.astype(np.float64).sum(axis=0) / block.shape[1]
+    channels = block.T.astype(np.float64)
+    mean: NDArray[np.float64] = (_polarities(channels) @ channels) / len(channels)
     return mean.astype(np.float32)
+
+
+def _polarities(channels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 1 of each channel, and -1 of those whose mean with the loudest is silence."""
+    moving = channels - channels.mean(axis=1, keepdims=True)
+    energy = np.square(moving).sum(axis=1)
+    loudest = int(np.argmax(energy))
+    products = (moving * moving[loudest]).sum(axis=1)
+    return np.where(products < _OPPOSED * np.sqrt(energy * energy[loudest]), -1.0, 1.0)

@@ -8,14 +8,14 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from audiokit.cli.options import OutputOptions
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["emit_rows", "emit_text", "say", "show_progress"]
+__all__ = ["emit_rows", "emit_text", "finite", "say", "show_progress"]
 
 Row = Mapping[str, Any]
 
@@ -38,6 +38,7 @@ def emit_rows(
     schema: str,
     summary: Callable[[], Row] | None = None,
     columns: Sequence[str] = (),
+    to: TextIO | None = None,
 ) -> None:
     """Write rows to stdout in the format the user asked for; a table by default.
 
@@ -48,46 +49,50 @@ def emit_rows(
         schema: Name and version of the rows, for JSON.
         summary: Gives facts about all of them, for JSON; asked after the last row.
         columns: What a table shows, where all would be too much for a person.
+        to: Another place than stdout.
     """
+    to = to or sys.stdout
     if output.kind == "json":
-        _emit_json(rows, schema, summary)
+        _emit_json(rows, schema, summary, to)
     elif output.kind == "jsonl":
-        _emit_jsonl(rows)
+        _emit_jsonl(rows, to)
     elif output.kind == "csv":
-        _emit_csv(rows)
+        _emit_csv(rows, to)
     else:
-        _emit_table(rows, columns)
+        _emit_table(rows, columns, to)
 
 
-def _emit_json(rows: Iterable[Row], schema: str, summary: Callable[[], Row] | None) -> None:
-    sys.stdout.write(f'{{"schema": {json.dumps(schema)}, "rows": [')
+def _emit_json(
+    rows: Iterable[Row], schema: str, summary: Callable[[], Row] | None, to: TextIO
+) -> None:
+    to.write(f'{{"schema": {json.dumps(schema)}, "rows": [')
     separator = "\n"
     for row in rows:
-        sys.stdout.write(separator + json.dumps(_finite(row), ensure_ascii=False))
+        to.write(separator + json.dumps(finite(row), ensure_ascii=False))
         separator = ",\n"
-    sys.stdout.write("\n]")
+    to.write("\n]")
     if summary is not None:
-        sys.stdout.write(f', "summary": {json.dumps(_finite(summary()), ensure_ascii=False)}')
-    sys.stdout.write("}\n")
+        to.write(f', "summary": {json.dumps(finite(summary()), ensure_ascii=False)}')
+    to.write("}\n")
 
 
-def _emit_jsonl(rows: Iterable[Row]) -> None:
+def _emit_jsonl(rows: Iterable[Row], to: TextIO) -> None:
     for row in rows:
-        sys.stdout.write(json.dumps(_finite(row), ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        to.write(json.dumps(finite(row), ensure_ascii=False) + "\n")
+        to.flush()
 
 
-def _emit_csv(rows: Iterable[Row]) -> None:
+def _emit_csv(rows: Iterable[Row], to: TextIO) -> None:
     # The header comes first but needs every row: failed rows have fewer columns.
     flat = [dict(_flattened(row)) for row in rows]
     text = io.StringIO()
     writer = csv.DictWriter(text, _columns(flat), lineterminator="\n")
     writer.writeheader()
     writer.writerows(flat)
-    sys.stdout.write(text.getvalue())
+    to.write(text.getvalue())
 
 
-def _emit_table(rows: Iterable[Row], shown: Sequence[str]) -> None:
+def _emit_table(rows: Iterable[Row], shown: Sequence[str], to: TextIO) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -103,13 +108,13 @@ def _emit_table(rows: Iterable[Row], shown: Sequence[str]) -> None:
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for row in flat:
         table.add_row(*(_cell(row.get(name)) for name in columns))
-    console = Console(file=sys.stdout, highlight=False, markup=False)
+    console = Console(file=to, highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 10_000  # a pipe has no width: nothing is folded
     with console.capture() as captured:
         console.print(table)
     lines = [line.rstrip() for line in captured.get().splitlines()]
-    sys.stdout.write("".join(f"{line}\n" for line in lines if line))
+    to.write("".join(f"{line}\n" for line in lines if line))
 
 
 def _cell(value: Any) -> str:
@@ -133,14 +138,14 @@ def _flattened(row: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield prefix + name, value
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Return `value` with NaN and infinity as null: JSON has neither."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {name: _finite(item) for name, item in value.items()}
+        return {name: finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return value
 
 

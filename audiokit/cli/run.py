@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Container",
     "audio_tables",
+    "batch_settings",
+    "emit_plan",
     "prepare_report",
     "report_rows",
     "run_folder",
     "run_recipe",
+    "say_summary",
 ]
 
 Container = Annotated[
@@ -110,7 +113,7 @@ def run_recipe(
         out=folder,
         kinds=kinds,
         fingerprint=f"{command}:{recipe.fingerprint()}:{batch.raw_format or ''}{inputs}",
-        settings=_batch_settings(batch),
+        settings=batch_settings(batch),
     )
     if batch.dry_run and "features" in recipe.writes:
         from audiokit.jobs.feature_gather import names_instead
@@ -155,7 +158,7 @@ def prepare_report(
         out=pictures,
         kinds={} if pictures is None else {"picture": ("", "png")},
         fingerprint=f"pictures:{__version__}:{batch.raw_format or ''}",
-        settings=_batch_settings(batch),
+        settings=batch_settings(batch),
     )
     usual = BatchOptions()
     run.is_limited = (batch.timeout_s, batch.memory_mb) != (usual.timeout_s, usual.memory_mb)
@@ -229,7 +232,7 @@ def run_folder(
             gather()
         except AudiokitError:
             # What became of each source is not lost with what is made of all.
-            _say_summary(run, output)
+            say_summary(run, output)
             raise
     _close_with_summary(run, output)
 
@@ -275,14 +278,20 @@ def _say_collisions(run: FolderRun, output: OutputOptions) -> None:
         say(f"and {left} more like this; -v names them.", output)
 
 
-def _say_summary(run: FolderRun, output: OutputOptions) -> None:
+def say_summary(run: FolderRun, output: OutputOptions) -> None:
+    """Name what failed, and say what came out of a run.
+
+    Args:
+        run: What was run.
+        output: How it reports.
+    """
     for failure in run.failures():
         sys.stderr.write(f"audiokit: failed: {failure}\n")
     say(run.sentence(), output)
 
 
 def _close_with_summary(run: FolderRun, output: OutputOptions) -> None:
-    _say_summary(run, output)
+    say_summary(run, output)
     if run.manifest_error is not None:
         raise run.manifest_error
     if run.has_failures:
@@ -299,7 +308,12 @@ def _find(sources: Sequence[str], batch: BatchOptions, out: Path | None) -> Iter
     )
 
 
-def _batch_settings(batch: BatchOptions) -> Any:
+def batch_settings(batch: BatchOptions) -> Any:
+    """Return the settings of a run.
+
+    Args:
+        batch: What the user asked for.
+    """
     from audiokit.batch.plan import BatchSettings
 
     return BatchSettings(

@@ -40,6 +40,7 @@ _LEAST_RISE_AGAINST_OTHERS = 20.0
 # What resembles so much needs not stand out: a steady tone resembles itself at many lags.
 _CLEAR_LIKENESS = 0.9
 _BESIDE_S = 0.01
+_AS_HIGH = 0.98
 # Parts agree where their lags differ by no more than clocks drift, and these leave a rest.
 _MOST_DRIFT = 400e-6
 _REST_S = 0.004
@@ -168,13 +169,23 @@ def _sighting(
     # Lags at which at least half of the part meets the recording.
     half = len(part) // 2
     lags = np.concatenate([correlation[-half:], correlation[: max(1, len(recording) - half)]])
-    best = int(np.argmax(np.abs(lags)))
+    best = _nearest_high(np.abs(lags), half + start)
     usual = _level_beside(lags, best, round(_BESIDE_S * rate))
     lag = best - half
     likeness = _likeness(part, recording, lag)
     rise = np.inf if abs(likeness) >= _CLEAR_LIKENESS else abs(float(lags[best])) / usual
     sign = likeness if np.isinf(rise) else float(lags[best])
     return _Sighting(start + len(part) / 2.0, lag - start, float(np.sign(sign)), float(rise))
+
+
+def _nearest_high(values: Series, expected: int) -> int:
+    """Return where the highest value is; of values as high, as a tone has, the nearest peak."""
+    is_high = values >= _AS_HIGH * values.max()
+    is_high[1:-1] &= (values[1:-1] >= values[:-2]) & (values[1:-1] >= values[2:])
+    places = np.flatnonzero(is_high)
+    if not len(places):
+        return int(np.argmax(values))
+    return int(places[np.argmin(np.abs(places - expected))])
 
 
 def _level_beside(lags: Series, best: int, n_beside: int) -> float:
@@ -213,10 +224,15 @@ def _loud_starts(samples: Samples, n_part: int, most: int) -> list[int]:
     """Return where parts begin: in each stretch of the recording, the one with most energy."""
     n_parts = min(most, max(1, len(samples) // n_part))
     energy = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
-    edges = np.linspace(0, len(samples) - n_part, n_parts + 1).astype(int)
-    starts = []
+    last_start = len(samples) - n_part
+    edges = np.linspace(0, last_start, n_parts + 1).astype(int)
+    starts: list[int] = []
     for first, last in itertools.pairwise(edges):
-        places = np.arange(first, max(first + 1, last), max(1, n_part // 16))
+        # No two parts overlap: they would agree with each other whatever they find.
+        free = max(first, starts[-1] + n_part) if starts else first
+        if free > last_start:
+            break
+        places = np.arange(free, max(free + 1, last), max(1, n_part // 16))
         within = energy[places + n_part] - energy[places]
         starts.append(int(places[np.argmax(within)]))
     heard = [float(energy[start + n_part] - energy[start]) for start in starts]
@@ -288,7 +304,7 @@ def _fine_lag(part: Samples, around: Samples, expected: int) -> float | None:
     fine = np.fft.irfft(cross, n_fft * _FINER)
     reach = max(1, len(around) - len(part) + 1) * _FINER
     near = np.concatenate([fine[-reach:], fine[:reach]])
-    best = int(np.argmax(near))
+    best = _nearest_high(near, reach + expected * _FINER)
     if not 0 < best < len(near) - 1:
         return None
     before, peak, after = near[best - 1], near[best], near[best + 1]

@@ -233,7 +233,7 @@ class PairOptions(BatchOptions):
 
     max_duration_s: Annotated[
         float, _option("--max-duration-s", panel=_BATCH, help_text="Longer files fail.", min=0)
-    ] = 900.0
+    ] = 600.0
 
 
 _GROUPS = (OutputOptions, RowOptions, TableOptions, GateOptions, BatchOptions, PairOptions)

@@ -41,6 +41,7 @@ _LEAST_RISE_AGAINST_OTHERS = 20.0
 _CLEAR_LIKENESS = 0.9
 _BESIDE_S = 0.01
 _AS_HIGH = 0.98
+_AS_ALIKE = 0.9
 # Parts agree where their lags differ by no more than clocks drift, and these leave a rest.
 _MOST_DRIFT = 400e-6
 _REST_S = 0.004
@@ -77,10 +78,16 @@ class Alignment:
 class _Sighting:
     """Where a part of the reference was found."""
 
-    at: float
+    start: int
+    n_samples: int
     lag: float
     sign: float
     rise: float
+
+    @property
+    def at(self) -> float:
+        """Where its middle lies in the reference."""
+        return self.start + self.n_samples / 2.0
 
 
 def find_alignment(reference: Samples, recording: Samples, sample_rate: int) -> Alignment | None:
@@ -96,13 +103,18 @@ def find_alignment(reference: Samples, recording: Samples, sample_rate: int) -> 
         delay", IEEE Transactions on Acoustics, Speech and Signal Processing 24(4), 1976.
     """
     step = max(1, sample_rate // _SEARCH_RATE_HZ)
-    coarse = _sightings(_thinned(reference, step), _thinned(recording, step), sample_rate / step)
+    clean, other = _thinned(reference, step), _thinned(recording, step)
+    coarse = _sightings(clean, other, sample_rate / step)
     found = [each for each in coarse if each.rise >= _LEAST_RISE]
     agreeing = _agreeing(found, sample_rate / step)
     if not _is_believed(agreeing, len(coarse)):
         return None
     elsewhere = [
-        each.lag for each in found if each not in agreeing and each.rise >= _LEAST_RISE_ALONE
+        each.lag
+        for each in found
+        if each not in agreeing
+        and each.rise >= _LEAST_RISE_ALONE
+        and not _is_repeated(each, clean, other, _middle_lag(agreeing))
     ]
     jump = step * (float(np.median(elsewhere)) - _middle_lag(agreeing)) if elsewhere else 0.0
     is_inverted = sum(each.sign * min(each.rise, 1e3) for each in agreeing) < 0.0
@@ -122,6 +134,13 @@ def _is_believed(agreeing: list[_Sighting], n_parts: int) -> bool:
         return True
     least = _LEAST_RISE_ALONE if n_parts == 1 else _LEAST_RISE_AGAINST_OTHERS
     return any(each.rise >= least for each in agreeing)
+
+
+def _is_repeated(one: _Sighting, reference: Samples, recording: Samples, lag: float) -> bool:
+    """Return whether a part that was found elsewhere is as much alike where the others are."""
+    part = reference[one.start : one.start + one.n_samples]
+    here = abs(_likeness(part, recording, one.start + round(lag)))
+    return here >= _AS_ALIKE * abs(_likeness(part, recording, one.start + round(one.lag)))
 
 
 def _middle_lag(sightings: list[_Sighting]) -> float:
@@ -175,7 +194,7 @@ def _sighting(
     likeness = _likeness(part, recording, lag)
     rise = np.inf if abs(likeness) >= _CLEAR_LIKENESS else abs(float(lags[best])) / usual
     sign = likeness if np.isinf(rise) else float(lags[best])
-    return _Sighting(start + len(part) / 2.0, lag - start, float(np.sign(sign)), float(rise))
+    return _Sighting(start, len(part), lag - start, float(np.sign(sign)), float(rise))
 
 
 def _nearest_high(values: Series, expected: int) -> int:

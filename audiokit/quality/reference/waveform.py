@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -14,6 +15,7 @@ _FRAME_S, _OVERLAP = 0.03, 4
 # Beyond, a frame says no more: what is better is not heard, and pauses would rule the mean.
 _LOWEST_DB, _HIGHEST_DB = -10.0, 35.0
 _CHUNK_FRAMES = 4096
+_CHUNK_SAMPLES = 1 << 16
 _MOST_DB = 100.0
 _TINY = 1e-20
 
@@ -27,7 +29,8 @@ def best_gain(reference: Samples, recording: Samples) -> float:
         reference: ``(samples,)``, not all zero.
         recording: As long.
     """
-    return _dot(reference, recording) / max(_dot(reference, reference), _TINY)
+    sums = _Sums.of(reference, recording)
+    return sums.product / max(sums.reference, _TINY)
 
 
 def si_sdr_db(reference: Samples, recording: Samples) -> float:
@@ -43,10 +46,9 @@ def si_sdr_db(reference: Samples, recording: Samples) -> float:
         J. Le Roux, S. Wisdom, H. Erdogan, J. Hershey, "SDR - half-baked or well done?",
         ICASSP 2019.
     """
-    clean = reference.astype(np.float64) - np.mean(reference, dtype=np.float64)
-    other = recording.astype(np.float64) - np.mean(recording, dtype=np.float64)
-    target = clean * (_dot(clean, other) / max(_dot(clean, clean), _TINY))
-    return _ratio_db(_dot(target, target), _dot(other - target, other - target))
+    sums = _Sums.of(reference, recording).centred()
+    target = sums.product**2 / max(sums.reference, _TINY)
+    return _ratio_db(target, sums.recording - target)
 
 
 def snr_db(reference: Samples, recording: Samples) -> float:
@@ -56,8 +58,8 @@ def snr_db(reference: Samples, recording: Samples) -> float:
         reference: ``(samples,)``.
         recording: As long, at the level that is meant.
     """
-    difference = recording.astype(np.float64) - reference
-    return _ratio_db(_dot(reference, reference), _dot(difference, difference))
+    sums = _Sums.of(reference, recording)
+    return _ratio_db(sums.reference, sums.reference - 2.0 * sums.product + sums.recording)
 
 
 def segmental_snr_db(reference: Samples, recording: Samples, sample_rate: int) -> float | None:
@@ -93,8 +95,40 @@ def segmental_snr_db(reference: Samples, recording: Samples, sample_rate: int) -
     return total / n_frames
 
 
-def _dot(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    return float(np.dot(one.astype(np.float64), other.astype(np.float64)))
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Sums over two recordings, in double precision, of which every ratio is made."""
+
+    n_samples: int
+    reference_mean: float
+    recording_mean: float
+    reference: float
+    recording: float
+    product: float
+
+    @classmethod
+    def of(cls, reference: Samples, recording: Samples) -> _Sums:
+        totals = np.zeros(5)
+        for first in range(0, len(reference), _CHUNK_SAMPLES):
+            clean = reference[first : first + _CHUNK_SAMPLES].astype(np.float64)
+            other = recording[first : first + _CHUNK_SAMPLES].astype(np.float64)
+            products = np.dot(clean, clean), np.dot(other, other), np.dot(clean, other)
+            totals += (clean.sum(), other.sum(), *products)
+        n_samples = len(reference)
+        means = totals[:2] / max(1, n_samples)
+        return cls(n_samples, *means.tolist(), *totals[2:].tolist())
+
+    def centred(self) -> _Sums:
+        """Return the sums of both without their means."""
+        one, other, n = self.reference_mean, self.recording_mean, self.n_samples
+        return _Sums(
+            n,
+            0.0,
+            0.0,
+            self.reference - n * one * one,
+            self.recording - n * other * other,
+            self.product - n * one * other,
+        )
 
 
 def _ratio_db(power: float, noise: float) -> float:

@@ -219,6 +219,8 @@ def _level_beside(lags: Series, best: int, n_beside: int) -> float:
 def _likeness(part: Samples, recording: Samples, lag: int) -> float:
     """Return the correlation coefficient, -1 to 1, of a part and the recording at a lag."""
     first, last = max(0, lag), min(len(recording), lag + len(part))
+    if last <= first:
+        return 0.0
     here, there = recording[first:last].astype(np.float64), part[first - lag : last - lag]
     return float(
         np.dot(here, there) / (np.sqrt(np.dot(here, here) * np.dot(there, there)) + _TINY)

@@ -126,7 +126,9 @@ class Stretcher:
         step = self.grid.stretch_samples
         # The rest may be a whole stretch, and a part of the overlap.
         pieces = [self._held, self._held[step:]]
-        return [self._stretch(piece, self._n_given + n) for n, piece in enumerate(pieces) if len(piece)]
+        return [
+            self._stretch(piece, self._n_given + n) for n, piece in enumerate(pieces) if len(piece)
+        ]
 
     def _stretch(self, held: Block, number: int) -> Stretch:
         step = self.grid.stretch_samples

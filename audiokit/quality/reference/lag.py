@@ -42,6 +42,7 @@ _CLEAR_LIKENESS = 0.9
 _BESIDE_S = 0.01
 _AS_HIGH = 0.98
 _AS_ALIKE = 0.9
+_NEAR_SAMPLES = 3
 # Parts agree where their lags differ by no more than clocks drift, and these leave a rest.
 _MOST_DRIFT = 400e-6
 _REST_S = 0.004
@@ -109,17 +110,17 @@ def find_alignment(reference: Samples, recording: Samples, sample_rate: int) -> 
     agreeing = _agreeing(found, sample_rate / step)
     if not _is_believed(agreeing, len(coarse)):
         return None
+    is_inverted = sum(each.sign * min(each.rise, 1e3) for each in agreeing) < 0.0
+    slope = _slope(np.array([e.at for e in agreeing]), np.array([e.lag for e in agreeing]))
+    start = float(np.median([each.lag - slope * each.at for each in agreeing]))
     elsewhere = [
-        each.lag
+        each.lag - start - slope * each.at
         for each in found
         if each not in agreeing
         and each.rise >= _LEAST_RISE_ALONE
-        and not _is_repeated(each, clean, other, _middle_lag(agreeing))
+        and not _is_repeated(each, clean, other, start + slope * each.at)
     ]
-    jump = step * (float(np.median(elsewhere)) - _middle_lag(agreeing)) if elsewhere else 0.0
-    is_inverted = sum(each.sign * min(each.rise, 1e3) for each in agreeing) < 0.0
-    slope = _slope(np.array([e.at for e in agreeing]), np.array([e.lag for e in agreeing]))
-    start = _middle_lag(agreeing) - slope * float(np.median([each.at for each in agreeing]))
+    jump = step * float(np.median(elsewhere)) if elsewhere else 0.0
     sign = -1.0 if is_inverted else 1.0
     delay, drift = _refined(
         reference, sign * recording, sample_rate, start=start * step, slope=slope
@@ -139,12 +140,9 @@ def _is_believed(agreeing: list[_Sighting], n_parts: int) -> bool:
 def _is_repeated(one: _Sighting, reference: Samples, recording: Samples, lag: float) -> bool:
     """Return whether a part that was found elsewhere is as much alike where the others are."""
     part = reference[one.start : one.start + one.n_samples]
-    here = abs(_likeness(part, recording, one.start + round(lag)))
+    places = one.start + round(lag) + np.arange(-_NEAR_SAMPLES, _NEAR_SAMPLES + 1)
+    here = max(abs(_likeness(part, recording, int(place))) for place in places)
     return here >= _AS_ALIKE * abs(_likeness(part, recording, one.start + round(one.lag)))
-
-
-def _middle_lag(sightings: list[_Sighting]) -> float:
-    return float(np.median([each.lag for each in sightings]))
 
 
 def _thinned(samples: Samples, step: int) -> Samples:

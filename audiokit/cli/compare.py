@@ -93,7 +93,7 @@ def _recordings(reference: str, degraded: str, batch: PairOptions) -> list[Any]:
     for name, value in (("reference", reference), ("degraded", degraded)):
         if value in ("-", "@-", ""):
             raise SettingError(name, value, "a file or a folder", "Both are read whole.")
-    if Path(reference).is_dir() and not Path(degraded).is_dir():
+    if Path(reference).is_dir() and Path(degraded).is_file():
         raise SettingError("degraded", degraded, "a folder, as the reference is one")
     return list(find_sources([degraded], include=tuple(batch.include or ())))
 

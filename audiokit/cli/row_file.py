@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -59,8 +60,13 @@ def check_target(name: str, target: Path, *, may_replace: bool) -> None:
     folder = target.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise SettingError(name, str(target), "a file in a folder that may be written")
+    try:
+        # What is allowed is not always possible; nothing is left of the attempt.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        expected = "a file in a folder that may be written"
+        raise SettingError(name, str(target), expected) from error
 
 
 def write_rows(
@@ -96,8 +102,6 @@ def write_rows(
 
 
 def _write_parquet(rows: Iterable[Row], target: Path) -> None:
-    import tempfile
-
     from audiokit.batch.manifest import widen
     from audiokit.files.parquet import parquet_from_json_lines
 

@@ -56,7 +56,7 @@ def pair_up(reference: str, recordings: Iterable[Source]) -> Pairing:
         place = str(source.relative)
         others = alike.get(place.rpartition(".")[0], [])
         chosen = [place] if place in others else others
-        used.update(chosen)
+        used.update(others)
         given[source.path] = _one_of(source.path, chosen, reference)
     return Pairing(given, tuple(path for path in found if path not in used))
 

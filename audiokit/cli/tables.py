@@ -29,6 +29,13 @@ _TABLES = {
 }
 
 
+# Faults that no score tells of, each counted under its name.
+_COUNTED = {
+    "dead_channels": "dead channel",
+    "opposed_channels": "channel in anti-phase",
+    "lost_packets": "lost packet",
+    "dropouts": "drop-out",
+}
 # What a row holds that is a table of its own, where it is the only row.
 _DETAILS = {"segment": "segments"}
 
@@ -58,8 +65,8 @@ def score_line(row: Row) -> dict[str, Any]:
     }
     if "dnsmos_overall" in row:
         line["dnsmos"] = row["dnsmos_overall"]
-    notes = ("error", "score_reason", "score_snr_reason", "score_remarks")
-    return line | {"remarks": "; ".join(_said(row, notes))}
+    notes = [*_said(row, ("error", "score_reason", "score_snr_reason")), *_counted(row)]
+    return line | {"remarks": "; ".join(notes)}
 
 
 def compare_line(row: Row) -> dict[str, Any]:
@@ -71,6 +78,16 @@ def compare_line(row: Row) -> dict[str, Any]:
     names = ("si_sdr_db", "pesq", "stoi", "delay_ms", "gain_db")
     line = {"source": row["source"]} | {name: row.get(name) for name in names}
     return line | {"remarks": "; ".join(_said(row, ("error", "reason", "remarks")))}
+
+
+def _counted(row: Row) -> Iterator[str]:
+    """Yield the faults that a row counts, where there are any."""
+    for name, words in _COUNTED.items():
+        count = row.get(f"score_{name}")
+        if count:
+            noun, _, rest = words.partition(" in ")
+            plural = noun if count == 1 else f"{noun}s"
+            yield f"{count} {plural} in {rest}" if rest else f"{count} {plural}"
 
 
 def _banded(row: Row, name: str, low: str, high: str) -> str | None:

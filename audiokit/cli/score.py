@@ -60,7 +60,7 @@ def score(
     recipe.check()
     if extra == "dnsmos":
         check_installed()
-    columns = (*score_columns(), *(DNSMOS_COLUMNS if extra == "dnsmos" else ()))
+    columns = (*score_columns(recipe), *(DNSMOS_COLUMNS if extra == "dnsmos" else ()))
     ranking = Ranking(output, columns=columns, prefix=SCORE_PREFIX, usual="overall")
     gating = Gating(gates, command="score", columns=columns, prefix=SCORE_PREFIX, usual="overall")
     gating.check_files(output, may_replace=batch.overwrite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import tempfile
 import typing
@@ -15,9 +16,7 @@ from audiokit.files.read import RawFormat, open_audio
 from audiokit.files.resample import Resampler, ResampleSettings
 from audiokit.jobs.blocks import BLOCK_SAMPLES
 from audiokit.jobs.process import Limits, ProcessJob, ProcessTask, process_file
-from audiokit.jobs.taps import score_facts
 from audiokit.quality.dnsmos_engine import RATE_HZ, DnsmosMeter, DnsmosReport
-from audiokit.quality.meter import QualityMeter
 from audiokit.quality.report import QualityReport
 from audiokit.recipe import Recipe
 from audiokit.stage import StreamFormat, run_blocks
@@ -32,16 +31,25 @@ DNSMOS_COLUMNS = tuple(_DNSMOS + name for name in DnsmosReport(None, None, None,
 """What a row holds of DNSMOS."""
 
 
-def score_columns() -> tuple[str, ...]:
-    """Return the names in a row of all scores that are numbers or facts, in their order."""
+def score_columns(recipe: Recipe) -> tuple[str, ...]:
+    """Return the names in a row of all scores that are numbers or facts, in their order.
+
+    A second of silence is scored: its row holds every name.
+
+    Args:
+        recipe: One that writes scores.
+    """
     words = {
         SCORE_PREFIX + name
         for name, hint in typing.get_type_hints(QualityReport).items()
         if not {float, int, bool} & set(typing.get_args(hint) or [hint])
     }
-    # What a stream of nothing gets holds every name.
-    names = score_facts(QualityMeter(StreamFormat(RATE_HZ)).result())
-    return tuple(name for name in names if name not in words)
+    raw = RawFormat("s16le", RATE_HZ)
+    with tempfile.TemporaryDirectory(prefix="audiokit-") as scratch:
+        silence = io.BytesIO(bytes(2 * RATE_HZ))
+        task = ProcessTask(silence, {}, name="silence", scratch=Path(scratch), raw=raw)
+        row = process_file(task, recipe)
+    return tuple(name for name in row if name.startswith(SCORE_PREFIX) and name not in words)
 
 
 @dataclass(frozen=True, slots=True)

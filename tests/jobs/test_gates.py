@@ -13,6 +13,7 @@ from audiokit.jobs.baseline import read_baseline
 from audiokit.jobs.gates import Fault, Gates, GateSettings, Verdict, parse_limits
 from audiokit.jobs.junit import junit_xml, write_junit
 from audiokit.jobs.score import score_columns
+from audiokit.recipe import make_recipe
 
 SCHEMA = "audiokit.score/1"
 COLUMNS = ("score_overall", "score_snr_db", "score_clipping_ratio", "score_processed")
@@ -163,7 +164,7 @@ def test_baseline_without_the_column_or_any_of_the_files_is_refused(baseline):
 
 
 def test_every_score_that_is_a_number_can_be_gated_and_no_word_can():
-    columns = score_columns()
+    columns = score_columns(make_recipe("score", {"write": {"scores": {}}}))
     assert {"score_overall", "score_snr_db", "score_clipping_ratio"} <= set(columns)
     assert not {"score_grade", "score_worst", "score_reason"} & set(columns)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["emit_rows", "emit_text", "finite", "say", "show_progress"]
 
 Row = Mapping[str, Any]
+_LONGEST_UNFOLDED, _LEAST_FOLDED = 18, 12
 
 
 def emit_text(text: str) -> None:
@@ -102,19 +103,38 @@ def _emit_table(rows: Iterable[Row], shown: Sequence[str], to: TextIO) -> None:
         for name in _columns(flat)
         if (not shown or name in shown) and any(row.get(name) not in (None, "") for row in flat)
     ]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        is_number = all(isinstance(row.get(name), int | float | None) for row in flat)
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
-    for row in flat:
-        table.add_row(*(_cell(row.get(name)) for name in columns))
     console = Console(file=to, highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 10_000  # a pipe has no width: nothing is folded
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    widths = {
+        name: max(len(name), *(len(_cell(row.get(name))) for row in flat)) for name in columns
+    }
+    unfolded = _unfolded(widths, console.width)
+    for name in columns:
+        is_number = all(isinstance(row.get(name), int | float | None) for row in flat)
+        table.add_column(
+            name,
+            justify="right" if is_number else "left",
+            overflow="fold",
+            no_wrap=name in unfolded,
+        )
+    for row in flat:
+        table.add_row(*(_cell(row.get(name)) for name in columns))
     with console.capture() as captured:
         console.print(table)
     lines = [line.rstrip() for line in captured.get().splitlines()]
     to.write("".join(f"{line}\n" for line in lines if line))
+
+
+def _unfolded(widths: Mapping[str, int], width: int) -> set[str]:
+    """Return the columns to keep whole where a terminal is narrow: none if too many are.
+
+    Names of files and sentences are folded first; figures cut in two read badly.
+    """
+    short = {name for name, own in widths.items() if own <= _LONGEST_UNFOLDED}
+    left = width - sum(widths[name] + 2 for name in short)
+    return short if left >= _LEAST_FOLDED * (len(widths) - len(short)) else set()
 
 
 def _cell(value: Any) -> str:

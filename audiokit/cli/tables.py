@@ -65,8 +65,10 @@ def score_line(row: Row) -> dict[str, Any]:
     }
     if "dnsmos_overall" in row:
         line["dnsmos"] = row["dnsmos_overall"]
-    notes = [*_said(row, ("error", "score_reason", "score_snr_reason")), *_counted(row)]
-    return line | {"remarks": "; ".join(notes)}
+    reasons = _said(row, ("score_reason", "score_snr_reason"))
+    # What stands before a colon says it in a word; the other formats have the rest.
+    short = dict.fromkeys(reason.partition(":")[0] for reason in reasons)
+    return line | {"remarks": "; ".join([*_said(row, ("error",)), *short, *_counted(row)])}
 
 
 def compare_line(row: Row) -> dict[str, Any]:
@@ -92,12 +94,12 @@ def _counted(row: Row) -> Iterator[str]:
 
 def _banded(row: Row, name: str, low: str, high: str) -> str | None:
     """Return a value with how far, at most, its band reaches to either side."""
-    value, ends = row.get(name), (row.get(low), row.get(high))
+    value, ends = row.get(name), [row.get(low), row.get(high)]
     if value is None:
         return None
-    if None in ends:
-        return f"{value:.1f}"
-    return f"{value:.1f} ±{max(abs(end - value) for end in ends if end is not None):.1f}"
+    reach = [abs(end - value) for end in ends if end is not None]
+    # Whole numbers: no band is narrower.
+    return f"{round(value)} ±{round(max(reach))}" if reach else f"{value:.1f}"
 
 
 def _said(row: Row, names: tuple[str, ...]) -> Iterator[str]:

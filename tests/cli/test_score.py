@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,6 +77,26 @@ def test_baseline_of_one_run_gates_the_next(tmp_path, audiokit):
     assert elsewhere.returncode == 2
     assert "expected some of the files that are given" in elsewhere.stderr
     assert elsewhere.stdout == ""
+
+
+def test_workflow_of_the_docs_passes_good_recordings_and_fails_a_degraded_one(
+    samples, tmp_path, audiokit
+):
+    root = samples.parent
+    page = (root / "docs" / "howto" / "score.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (extra,) = re.findall(r'pip install "audiokit\[(\w+)\]"', snippet)
+    assert f"\n{extra} = [" in (root / "pyproject.toml").read_text(encoding="utf-8")
+    (line,) = re.findall(r"audiokit (score recordings/.*?)\n      -", snippet, re.DOTALL)
+    (tmp_path / "recordings").mkdir()
+    shutil.copy(samples / "quiet_sv.wav", tmp_path / "recordings" / "a.wav")
+    audiokit("score", "recordings/", "--format", "json", "-o", "scores.json")
+    good = audiokit(*line.split())
+    assert good.returncode == 0, good.stderr
+    shutil.copy(samples / "pink_noise_fr.flac", tmp_path / "recordings")
+    bad = audiokit(*line.split(), "--overwrite")
+    assert bad.returncode == 4
+    assert "::error file=recordings/pink_noise_fr.flac,title=audiokit score::" in bad.stderr
 
 
 @pytest.mark.usefixtures("takes")

@@ -30,6 +30,7 @@ COMMANDS = {
     "segment": "Find where people speak, and write labels.",
     "features": "Extract mel, MFCC, energy, spectral and other features.",
     "score": "Rate the quality of recordings, without a reference.",
+    "compare": "Measure recordings against their references.",
     "info": "Show what files are: format, duration, tags, loudness.",
     "report": "Make a page about a folder: scores, the worst, before and after.",
     "recipes": "List the recipes, or show one.",

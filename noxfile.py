@@ -108,6 +108,13 @@ def train_denoiser(session: nox.Session) -> None:
     session.run("python", "-m", "audiokit.training.denoiser", *session.posargs, env=ONE_THREAD)
 
 
+@nox.session(name="train-quality")
+def train_quality(session: nox.Session) -> None:
+    """Train and calibrate the judge of quality; behind ``--``: the recordings, ``--scratch``."""
+    session.install("-e", ".[training,quality]", "speechmos")
+    session.run("python", "-m", "audiokit.training.judge", *session.posargs, env=ONE_THREAD)
+
+
 @nox.session
 def demo(session: nox.Session) -> None:
     """The main job on the project's own clips, as the README's first command does it."""

@@ -215,7 +215,7 @@ class Recipe:
             if STAGES[stage.use].needs_extra:
                 # At its own rate, so that nothing else is built.
                 stage.build(StreamFormat(48000))
-        for what in ("report", "plot", "segments", "features", "spectrogram"):
+        for what in ("plot", "segments", "features", "spectrogram"):
             if what in self.writes:
                 self.write_settings(what).check_installed()
         for form in self.formats("features") if "features" in self.writes else ():

@@ -15,7 +15,7 @@ from typing import Any
 from audiokit.files.atomic import replacing
 from audiokit.files.parquet import parquet_from_json_lines
 
-__all__ = ["write_manifest"]
+__all__ = ["widen", "write_manifest"]
 
 Row = dict[str, Any]
 # A file name need not be text; a byte that is none becomes the text of an escape.
@@ -37,7 +37,7 @@ def write_manifest(out: Path, rows: Iterable[Row]) -> None:
         for row in rows:
             text = json.dumps(row, ensure_ascii=False)
             lines.write(_SURROGATE.sub(_escaped, text) + "\n")
-            _widen(schema, row)
+            widen(schema, row)
     # A column that is null in every row still needs a type.
     types = {name: "string" if kind == "null" else kind for name, kind in schema.items()}
     parquet_from_json_lines(out / "manifest.jsonl", out / "manifest.parquet", types)
@@ -47,8 +47,13 @@ def _escaped(surrogate: re.Match[str]) -> str:
     return rf"\\u{ord(surrogate[0]):04x}"
 
 
-def _widen(schema: dict[str, str], row: Row) -> None:
-    """Let the schema take this row: null gives way to all, whole numbers to fractions."""
+def widen(schema: dict[str, str], row: Row) -> None:
+    """Let a schema take a row: null gives way to all, whole numbers to fractions.
+
+    Args:
+        schema: Kind of each column so far: as `parquet_from_json_lines` knows them, or ``null``.
+        row: What it must hold too.
+    """
     for name, value in row.items():
         kind = _kind(value)
         if schema.get(name, "null") == "null" or (schema[name], kind) == ("int", "float"):

@@ -8,16 +8,17 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from audiokit.cli.options import OutputOptions
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["emit_rows", "emit_text", "say", "show_progress"]
+__all__ = ["emit_rows", "emit_text", "finite", "say", "show_progress"]
 
 Row = Mapping[str, Any]
+_LONGEST_UNFOLDED, _LEAST_FOLDED = 18, 12
 
 
 def emit_text(text: str) -> None:
@@ -38,6 +39,7 @@ def emit_rows(
     schema: str,
     summary: Callable[[], Row] | None = None,
     columns: Sequence[str] = (),
+    to: TextIO | None = None,
 ) -> None:
     """Write rows to stdout in the format the user asked for; a table by default.
 
@@ -48,46 +50,50 @@ def emit_rows(
         schema: Name and version of the rows, for JSON.
         summary: Gives facts about all of them, for JSON; asked after the last row.
         columns: What a table shows, where all would be too much for a person.
+        to: Another place than stdout.
     """
+    to = to or sys.stdout
     if output.kind == "json":
-        _emit_json(rows, schema, summary)
+        _emit_json(rows, schema, summary, to)
     elif output.kind == "jsonl":
-        _emit_jsonl(rows)
+        _emit_jsonl(rows, to)
     elif output.kind == "csv":
-        _emit_csv(rows)
+        _emit_csv(rows, to)
     else:
-        _emit_table(rows, columns)
+        _emit_table(rows, columns, to)
 
 
-def _emit_json(rows: Iterable[Row], schema: str, summary: Callable[[], Row] | None) -> None:
-    sys.stdout.write(f'{{"schema": {json.dumps(schema)}, "rows": [')
+def _emit_json(
+    rows: Iterable[Row], schema: str, summary: Callable[[], Row] | None, to: TextIO
+) -> None:
+    to.write(f'{{"schema": {json.dumps(schema)}, "rows": [')
     separator = "\n"
     for row in rows:
-        sys.stdout.write(separator + json.dumps(_finite(row), ensure_ascii=False))
+        to.write(separator + json.dumps(finite(row), ensure_ascii=False))
         separator = ",\n"
-    sys.stdout.write("\n]")
+    to.write("\n]")
     if summary is not None:
-        sys.stdout.write(f', "summary": {json.dumps(_finite(summary()), ensure_ascii=False)}')
-    sys.stdout.write("}\n")
+        to.write(f', "summary": {json.dumps(finite(summary()), ensure_ascii=False)}')
+    to.write("}\n")
 
 
-def _emit_jsonl(rows: Iterable[Row]) -> None:
+def _emit_jsonl(rows: Iterable[Row], to: TextIO) -> None:
     for row in rows:
-        sys.stdout.write(json.dumps(_finite(row), ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        to.write(json.dumps(finite(row), ensure_ascii=False) + "\n")
+        to.flush()
 
 
-def _emit_csv(rows: Iterable[Row]) -> None:
+def _emit_csv(rows: Iterable[Row], to: TextIO) -> None:
     # The header comes first but needs every row: failed rows have fewer columns.
     flat = [dict(_flattened(row)) for row in rows]
     text = io.StringIO()
     writer = csv.DictWriter(text, _columns(flat), lineterminator="\n")
     writer.writeheader()
     writer.writerows(flat)
-    sys.stdout.write(text.getvalue())
+    to.write(text.getvalue())
 
 
-def _emit_table(rows: Iterable[Row], shown: Sequence[str]) -> None:
+def _emit_table(rows: Iterable[Row], shown: Sequence[str], to: TextIO) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -97,19 +103,38 @@ def _emit_table(rows: Iterable[Row], shown: Sequence[str]) -> None:
         for name in _columns(flat)
         if (not shown or name in shown) and any(row.get(name) not in (None, "") for row in flat)
     ]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        is_number = all(isinstance(row.get(name), int | float | None) for row in flat)
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
-    for row in flat:
-        table.add_row(*(_cell(row.get(name)) for name in columns))
-    console = Console(file=sys.stdout, highlight=False, markup=False)
+    console = Console(file=to, highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 10_000  # a pipe has no width: nothing is folded
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    widths = {
+        name: max(len(name), *(len(_cell(row.get(name))) for row in flat)) for name in columns
+    }
+    unfolded = _unfolded(widths, console.width)
+    for name in columns:
+        is_number = all(isinstance(row.get(name), int | float | None) for row in flat)
+        table.add_column(
+            name,
+            justify="right" if is_number else "left",
+            overflow="fold",
+            no_wrap=name in unfolded,
+        )
+    for row in flat:
+        table.add_row(*(_cell(row.get(name)) for name in columns))
     with console.capture() as captured:
         console.print(table)
     lines = [line.rstrip() for line in captured.get().splitlines()]
-    sys.stdout.write("".join(f"{line}\n" for line in lines if line))
+    to.write("".join(f"{line}\n" for line in lines if line))
+
+
+def _unfolded(widths: Mapping[str, int], width: int) -> set[str]:
+    """Return the columns to keep whole where a terminal is narrow: none if too many are.
+
+    Names of files and sentences are folded first; figures cut in two read badly.
+    """
+    short = {name for name, own in widths.items() if own <= _LONGEST_UNFOLDED}
+    left = width - sum(widths[name] + 2 for name in short)
+    return short if left >= _LEAST_FOLDED * (len(widths) - len(short)) else set()
 
 
 def _cell(value: Any) -> str:
@@ -133,14 +158,14 @@ def _flattened(row: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield prefix + name, value
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Return `value` with NaN and infinity as null: JSON has neither."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {name: _finite(item) for name, item in value.items()}
+        return {name: finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return value
 
 

@@ -17,13 +17,24 @@ import sys
 import threading
 import typing
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from audiokit.errors import AudiokitError, InterruptedRunError
 
-__all__ = ["BatchOptions", "OutputOptions", "RowOptions", "Sources", "command"]
+__all__ = [
+    "BatchOptions",
+    "GateOptions",
+    "OutputOptions",
+    "PairOptions",
+    "RowOptions",
+    "Sources",
+    "TableOptions",
+    "command",
+    "discard_stdout",
+]
 
 Sources = Annotated[
     list[str],
@@ -32,7 +43,7 @@ Sources = Annotated[
         show_default=False,
     ),
 ]
-_BATCH, _OUTPUT = "Running", "Reporting"
+_BATCH, _OUTPUT, _GATES = "Running", "Reporting", "Gates"
 
 
 def _option(*names: str, panel: str, help_text: str, **more: Any) -> Any:
@@ -73,6 +84,84 @@ class RowOptions(OutputOptions):
     def kind(self) -> str | None:
         """The format asked for, if any."""
         return "json" if self.json else self.format
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TableOptions(RowOptions):
+    """How a command reports whose rows are sorted, and may go to a file."""
+
+    format: Annotated[
+        Literal["table", "json", "jsonl", "csv", "parquet"] | None,
+        _option("--format", panel=_OUTPUT, help_text="How to write the rows; parquet needs -o."),
+    ] = None  # type: ignore[assignment]  # one more choice than the parent's
+    out: Annotated[
+        str | None,
+        _option(
+            *("--out", "-o"),
+            panel=_OUTPUT,
+            help_text="File for the rows instead of stdout; its ending tells the format.",
+        ),
+    ] = None
+    sort: Annotated[
+        str | None,
+        _option(
+            "--sort", panel=_OUTPUT, help_text="Lowest first by a column; highest by -column."
+        ),
+    ] = None
+    top: Annotated[
+        int | None,
+        _option("--top", panel=_OUTPUT, help_text="Only the N highest, best first.", min=1),
+    ] = None
+    bottom: Annotated[
+        int | None,
+        _option("--bottom", panel=_OUTPUT, help_text="Only the N lowest, worst first.", min=1),
+    ] = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GateOptions:
+    """What every row must reach; where one does not, the exit code is 4."""
+
+    fail_under: Annotated[
+        str | None,
+        _option(
+            "--fail-under",
+            panel=_GATES,
+            help_text="Fail where a value is lower, as overall=60,snr_db=15.",
+        ),
+    ] = None
+    fail_over: Annotated[
+        str | None,
+        _option(
+            "--fail-over",
+            panel=_GATES,
+            help_text="Fail where a value is higher, as clipping_ratio=0.001.",
+        ),
+    ] = None
+    baseline: Annotated[
+        Path | None,
+        _option("--baseline", panel=_GATES, help_text="Rows of an earlier run, as JSON."),
+    ] = None
+    max_drop: Annotated[
+        str | None,
+        _option(
+            "--max-drop",
+            panel=_GATES,
+            help_text="Fail where a value fell further below the baseline: 2, or snr_db=3.",
+        ),
+    ] = None
+    allow_missing: Annotated[
+        bool,
+        _option("--allow-missing", panel=_GATES, help_text="A value that is not there may pass."),
+    ] = False
+    junit: Annotated[
+        Path | None,
+        _option("--junit", panel=_GATES, help_text="Write the verdicts as JUnit XML."),
+    ] = None
+    annotations: Annotated[
+        Literal["github"] | None,
+        _option("--annotations", panel=_GATES, help_text="Say failures as workflow commands."),
+    ] = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -138,7 +227,16 @@ class BatchOptions:
     ] = False
 
 
-_GROUPS = (OutputOptions, RowOptions, BatchOptions)
+@dataclasses.dataclass(frozen=True, slots=True)
+class PairOptions(BatchOptions):
+    """How a run goes that holds its recordings in memory whole."""
+
+    max_duration_s: Annotated[
+        float, _option("--max-duration-s", panel=_BATCH, help_text="Longer files fail.", min=0)
+    ] = 600.0
+
+
+_GROUPS = (OutputOptions, RowOptions, TableOptions, GateOptions, BatchOptions, PairOptions)
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
@@ -203,15 +301,14 @@ def _run_to_exit_code(call: Callable[[], None], *, debug: bool) -> None:
         sys.stderr.write("audiokit: interrupted.\n")
         raise typer.Exit(InterruptedRunError.exit_code) from None
     except BrokenPipeError:
-        # The reader has what it wanted; Python must not complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_stdout()
         raise typer.Exit from None
     except OSError as error:
         if debug or error.errno != errno.ENOSPC:
             raise
         # Whoever writes a file says which; what is left is what the shell opened.
         sys.stderr.write("audiokit: stdout: no space is left on the device. Free some.\n")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_stdout()
         raise typer.Exit(1) from None
     except AudiokitError as error:
         if lost.any:
@@ -221,6 +318,11 @@ def _run_to_exit_code(call: Callable[[], None], *, debug: bool) -> None:
             raise
         sys.stderr.write(f"audiokit: {error}\n")
         raise typer.Exit(error.exit_code) from None
+
+
+def discard_stdout() -> None:
+    """Let go of a stdout that takes no more: Python must not complain again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _LostInterrupts:

@@ -18,17 +18,22 @@ from audiokit.errors import AudiokitError, SettingError
 
 if TYPE_CHECKING:
     from audiokit.batch.folder import FolderRun, ReportRun
+    from audiokit.files.find import Source
     from audiokit.recipe import Recipe
 
 __all__ = [
     "Container",
     "audio_tables",
     "batch_settings",
+    "emit_plan",
     "found_sources",
     "prepare_report",
+    "read_sources",
+    "report_found",
     "report_rows",
     "run_folder",
     "run_recipe",
+    "say_summary",
 ]
 
 Container = Annotated[
@@ -148,11 +153,26 @@ def prepare_report(
         pictures: The folder that the job draws into.
         exclude: A folder whose files are no sources: where results go later.
     """
+    found = found_sources(sources, batch, exclude or pictures)
+    return report_found(found, job, batch=batch, pictures=pictures)
+
+
+def report_found(
+    found: Iterable[Source], job: Any, *, batch: BatchOptions, pictures: Path | None = None
+) -> ReportRun:
+    """Return a run over sources that are known, as `prepare_report`.
+
+    Args:
+        found: What to read.
+        job: Called with each item.
+        batch: How the run goes.
+        pictures: The folder that the job draws into.
+    """
     from audiokit import __version__
     from audiokit.batch.folder import ReportRun
 
     run = ReportRun(
-        found_sources(sources, batch, exclude or pictures),
+        found,
         job,
         out=pictures,
         kinds={} if pictures is None else {"picture": ("", "png")},
@@ -162,6 +182,16 @@ def prepare_report(
     usual = BatchOptions()
     run.is_limited = (batch.timeout_s, batch.memory_mb) != (usual.timeout_s, usual.memory_mb)
     return run
+
+
+def read_sources(sources: Sequence[str], batch: BatchOptions) -> list[Source]:
+    """Return all that the user has named, in order.
+
+    Raises:
+        NothingToDoError: An input does not exist, or holds nothing to take.
+        SettingError: An input is a stream.
+    """
+    return list(found_sources(sources, batch, None))
 
 
 def report_rows(
@@ -231,7 +261,7 @@ def run_folder(
             gather()
         except AudiokitError:
             # What became of each source is not lost with what is made of all.
-            _say_summary(run, output)
+            say_summary(run, output)
             raise
     _close_with_summary(run, output)
 
@@ -277,14 +307,20 @@ def _say_collisions(run: FolderRun, output: OutputOptions) -> None:
         say(f"and {left} more like this; -v names them.", output)
 
 
-def _say_summary(run: FolderRun, output: OutputOptions) -> None:
+def say_summary(run: FolderRun, output: OutputOptions) -> None:
+    """Name what failed, and say what came out of a run.
+
+    Args:
+        run: What was run.
+        output: How it reports.
+    """
     for failure in run.failures():
         sys.stderr.write(f"audiokit: failed: {failure}\n")
     say(run.sentence(), output)
 
 
 def _close_with_summary(run: FolderRun, output: OutputOptions) -> None:
-    _say_summary(run, output)
+    say_summary(run, output)
     if run.manifest_error is not None:
         raise run.manifest_error
     if run.has_failures:
@@ -312,7 +348,11 @@ def found_sources(sources: Sequence[str], batch: BatchOptions, out: Path | None)
 
 
 def batch_settings(batch: BatchOptions) -> Any:
-    """Return how a run over many files goes, as the runner takes it."""
+    """Return the settings of a run.
+
+    Args:
+        batch: What the user asked for.
+    """
     from audiokit.batch.plan import BatchSettings
 
     return BatchSettings(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["columns_of", "details_of"]
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["columns_of", "compare_line", "details_of", "score_line"]
+
+Row = Mapping[str, Any]
 
 _RESULT_COLUMNS = ("source", "status", "duration_s", "out_loudness_lufs", "audio", "error")
 _TABLES = {
@@ -19,10 +24,6 @@ _TABLES = {
         *("loudness_gain_db", "loudness_mode", "active_level_gain_db", "active_level_mode"),
         *("rms_gain_db", "rms_mode", "peak_gain_db", "peak_mode"),
     ),
-    "score": (
-        *("source", "score_overall", "score_grade", "score_worst", "score_snr_db"),
-        *("score_reason", "error"),
-    ),
     "segment": ("source", "duration_s", "n_segments", "speech_s", "speech_ratio", "error"),
     "encode": (
         *("source", "status", "duration_s", "sample_rate", "channels", "bitrate_bps"),
@@ -36,6 +37,13 @@ _TABLES = {
 }
 
 
+# Faults that no score tells of, each counted under its name.
+_COUNTED = {
+    "dead_channels": "dead channel",
+    "opposed_channels": "channel in anti-phase",
+    "lost_packets": "lost packet",
+    "dropouts": "drop-out",
+}
 # What a row holds that is a table of its own, where it is the only row.
 _DETAILS = {"segment": "segments"}
 
@@ -48,3 +56,62 @@ def details_of(command: str) -> str | None:
 def columns_of(command: str) -> tuple[str, ...]:
     """Return the columns that a person wants to see of a command's rows."""
     return _TABLES.get(command, _RESULT_COLUMNS)
+
+
+def score_line(row: Row) -> dict[str, Any]:
+    """Return what a person wants to see of a row of scores, few enough for 80 columns.
+
+    Args:
+        row: Of ``audiokit score``.
+    """
+    line = {
+        "source": row["source"],
+        "overall": _banded(row, "score_overall", "score_overall_low", "score_overall_high"),
+        "grade": row.get("score_grade"),
+        "worst": row.get("score_worst"),
+        "snr_db": _banded(row, "score_snr_db", "score_snr_low_db", "score_snr_high_db"),
+    }
+    if "dnsmos_overall" in row:
+        line["dnsmos"] = row["dnsmos_overall"]
+    reasons = _said(row, ("score_reason", "score_snr_reason"))
+    # What stands before a colon says it in a word; the other formats have the rest.
+    short = dict.fromkeys(reason.partition(":")[0] for reason in reasons)
+    return line | {"remarks": "; ".join([*_said(row, ("error",)), *short, *_counted(row)])}
+
+
+def compare_line(row: Row) -> dict[str, Any]:
+    """Return what a person wants to see of a row of a pair, few enough for 80 columns.
+
+    Args:
+        row: Of ``audiokit compare``.
+    """
+    names = ("si_sdr_db", "pesq", "stoi", "delay_ms", "gain_db")
+    line = {"source": row["source"]} | {name: row.get(name) for name in names}
+    return line | {"remarks": "; ".join(_said(row, ("error", "reason", "remarks")))}
+
+
+def _counted(row: Row) -> Iterator[str]:
+    """Yield the faults that a row counts, where there are any."""
+    for name, words in _COUNTED.items():
+        count = row.get(f"score_{name}")
+        if count:
+            noun, _, rest = words.partition(" in ")
+            plural = noun if count == 1 else f"{noun}s"
+            yield f"{count} {plural} in {rest}" if rest else f"{count} {plural}"
+
+
+def _banded(row: Row, name: str, low: str, high: str) -> str | None:
+    """Return a value with how far, at most, its band reaches to either side."""
+    value, ends = row.get(name), [row.get(low), row.get(high)]
+    if value is None:
+        return None
+    reach = [abs(end - value) for end in ends if end is not None]
+    # Whole numbers: no band is narrower.
+    return f"{round(value)} ±{round(max(reach))}" if reach else f"{value:.1f}"
+
+
+def _said(row: Row, names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        said = row.get(name)
+        if said:
+            yield said if isinstance(said, str) else "; ".join(map(str, said))

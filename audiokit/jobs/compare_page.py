@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from audiokit.errors import SettingError
 from audiokit.jobs.comparison import Comparison, ComparisonReport, Side
-from audiokit.jobs.overview import brightest_db, check_drawing, row_of_hz, spectrogram_png
+from audiokit.jobs.overview import brightest_db, row_of_hz, spectrogram_png
 from audiokit.jobs.page_parts import (
     data_url,
     excerpt_words,
@@ -25,6 +25,7 @@ from audiokit.jobs.page_parts import (
     tick,
     time_labels,
 )
+from audiokit.jobs.report_columns import in_words
 from audiokit.jobs.sinks import Sink
 from audiokit.recipe import Recipe
 from audiokit.stage import Block
@@ -37,8 +38,6 @@ _FREQUENCIES_HZ = {250: "250", 1000: "1k", 2000: "2k", 4000: "4k", 8000: "8k", 1
 _STRIP_FLOOR_DBFS = -90.0
 _STRIP_TICKS_DBFS = (-60, -30)
 _MINUS, _NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
-_UNITS = {"dbfs": "dBFS", "dbtp": "dBTP", "lufs": "LUFS", "db": "dB", "hz": "Hz", "s": "s",
-          "ms": "ms", "percent": "%"}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,14 +55,6 @@ class PageSettings:
     def __post_init__(self) -> None:
         if not 1.0 <= self.listen_s <= 60.0:
             raise SettingError("listen_s", self.listen_s, "1 to 60 s")
-
-    def check_installed(self) -> None:
-        """Import what the page needs.
-
-        Raises:
-            MissingExtraError: matplotlib is not installed, or its installation is broken.
-        """
-        check_drawing()
 
 
 class PageSink(Sink):
@@ -108,9 +99,6 @@ def page_text(
         title: What the recording is called.
         recipe: What was done to it.
         facts: What each stage did.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
     """
     fmt, sides = report.fmt, report.sides
     duration_s = fmt.seconds(report.n_samples)
@@ -228,11 +216,9 @@ def _fact(name: str, value: Any, uses: Sequence[str]) -> tuple[str, str]:
 
 def _named(name: str, value: Any) -> tuple[str, str]:
     """Return a Python name as words, and its value with the unit that the name ends in."""
-    words, _, unit = name.rpartition("_")
-    if not words or unit not in _UNITS:
-        return name.replace("_", " "), _value(value)
-    is_number = isinstance(value, int | float)
-    return words.replace("_", " "), _value(value) + (f" {_UNITS[unit]}" if is_number else "")
+    words, unit = in_words(name)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return words, f"{_value(value)} {unit}" if unit and is_number else _value(value)
 
 
 def _value(value: Any) -> str:

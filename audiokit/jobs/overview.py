@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from io import BytesIO
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 from audiokit.dsp.framing import Framer, Frames
 from audiokit.dsp.stft import fast_window_samples
 from audiokit.errors import MissingExtraError
+from audiokit.jobs.palette_png import HEAT, palette_png
 from audiokit.stage import Block, StreamFormat
 
 __all__ = [
@@ -36,8 +35,6 @@ _WINDOW_MS = 32.0
 # Finer than speech moves, so that the first merging of columns loses nothing.
 _HOPS_PER_WINDOW = 4
 _SHOWN_DB = 75.0
-# Few colours pack well, and the eye tells no more apart.
-_COLOURS = 64
 
 
 def _mel(hz: float) -> float:
@@ -164,21 +161,10 @@ def spectrogram_png(levels_db: NDArray[np.float32], *, highest_db: float) -> byt
     Args:
         levels_db: ``(rows, columns)``, low frequencies first.
         highest_db: What gets the brightest colour; 75 dB below is the darkest.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed, or its installation is broken.
     """
-    check_drawing()
-    from matplotlib import colormaps
-    from matplotlib.image import imsave
-
     shade = (levels_db[::-1] - (highest_db - _SHOWN_DB)) / _SHOWN_DB
-    picture = colormaps["magma"].resampled(_COLOURS)(np.clip(shade, 0.0, 1.0), bytes=True)
-    stream = BytesIO()
-    # No version: the same recording gives the same bytes.
-    metadata: dict[str, Any] = {"Software": None}
-    imsave(stream, picture[..., :3].copy(), format="png", metadata=metadata)
-    return stream.getvalue()
+    indices = np.clip(shade * len(HEAT), 0, len(HEAT) - 1).astype(np.uint8)
+    return palette_png(indices, HEAT)
 
 
 def _rows_of_bins(n_bins: int, sample_rate: int) -> NDArray[np.float32]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from string import Template
@@ -25,7 +27,11 @@ __all__ = [
     "time_labels",
 ]
 
+_HEAD = Path(__file__).with_name("page_head.html")
 _STYLE = Path(__file__).with_name("page_style.css")
+_SCRIPT = re.compile("<script>(.*?)</script>", re.DOTALL)
+# Stands for the scripts' fingerprints until the page is there: no name of a file holds it.
+_SCRIPTS = "\1"
 _TIME_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
 # On a phone no more have room beside each other.
 _MOST_TIMES = 6
@@ -34,15 +40,31 @@ _PIECE_BYTES = 3 << 18
 
 
 def filled(template: Path, **values: str) -> str:
-    """Return a page: its template with the values, the style and the version put in.
+    """Return a page: its template with the head, the values and the version put in.
+
+    The head lets nothing in from elsewhere, runs the template's own scripts alone, and ends
+    with the style that all pages share.
 
     Args:
-        template: An HTML file with ``$names``.
-        **values: HTML by name.
+        template: An HTML file with ``$names``, the first of which is the head.
+        **values: HTML by name; ``title`` is one.
     """
-    text = Template(template.read_text(encoding="utf-8"))
-    style = _STYLE.read_text(encoding="utf-8")
-    return text.substitute(values, style=style, version=html.escape(audiokit.__version__))
+    style = _STYLE.read_text(encoding="utf-8").rstrip("\n")
+    named = {"title": values["title"], "style": style, "scripts": _SCRIPTS}
+    head = _template(_HEAD).substitute(named).rstrip("\n")
+    version = html.escape(audiokit.__version__)
+    page = _template(template).substitute(values, head=head, version=version)
+    return page.replace(_SCRIPTS, " ".join(map(_fingerprint, _SCRIPT.findall(page))), 1)
+
+
+def _fingerprint(script: str) -> str:
+    """Return what a policy calls a script that may run (CSP level 3, section 2.3.1)."""
+    digest = hashlib.sha256(script.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _template(path: Path) -> Template:
+    return Template(path.read_text(encoding="utf-8"))
 
 
 def player(source: str, *, labelled_by: str) -> str:

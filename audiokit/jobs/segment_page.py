@@ -10,12 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from audiokit.dsp.channels import ChannelMixer
 from audiokit.errors import SettingError
-from audiokit.files.resample import Resampler, ResampleSettings
-from audiokit.files.write import WriteSettings
 from audiokit.jobs.envelope import Envelope
-from audiokit.jobs.excerpt import Excerpt, Recorder
+from audiokit.jobs.excerpt import Excerpt, Recorder, SmallRecorder
 from audiokit.jobs.page_parts import (
     data_url_pieces,
     excerpt_words,
@@ -27,7 +24,7 @@ from audiokit.jobs.page_parts import (
 from audiokit.jobs.segment_lanes import Lane, Wave, highest_of, lanes_of, summary_of, waves_of
 from audiokit.jobs.segment_sink import SegmentView
 from audiokit.jobs.segmentation import SegmentReport
-from audiokit.stage import Block, Processor, StreamFormat
+from audiokit.stage import Block, StreamFormat
 from audiokit.vad.segments import Segment, total_s
 
 __all__ = ["SegmentPage", "SegmentPageSettings"]
@@ -84,7 +81,7 @@ class SegmentPage(SegmentView):
     ) -> None:
         self._target, self._title = target, title
         self._envelope = Envelope(fmt)
-        self._sound = _Sound(fmt, settings.listen_s, claimed_samples)
+        self._sound = _recorder(fmt, settings.listen_s, claimed_samples)
 
     def write(self, block: Block) -> None:
         self._envelope.update(block)
@@ -117,40 +114,20 @@ class SegmentPage(SegmentView):
         )
 
 
-class _Sound:
-    """What can be listened to: as it is while that is short, else as Vorbis."""
-
-    def __init__(self, fmt: StreamFormat, listen_s: float, claimed_samples: int | None) -> None:
-        self._stages: list[Processor] = []
-        is_short = claimed_samples is not None and (
-            claimed_samples * fmt.channels <= _LOSSLESS_VALUES
+def _recorder(
+    fmt: StreamFormat, listen_s: float, claimed_samples: int | None
+) -> Recorder | SmallRecorder:
+    """Return what keeps the sound to listen to: as it is while that is short, else as Vorbis."""
+    if claimed_samples is None or claimed_samples * fmt.channels > _LOSSLESS_VALUES:
+        return SmallRecorder(
+            fmt,
+            most_s=listen_s,
+            highest_rate_hz=_HIGHEST_RATE_HZ,
+            bps_per_channel=_BPS_PER_CHANNEL,
         )
-        settings = None
-        if not is_short:
-            if fmt.channels > 2:
-                self._stages.append(ChannelMixer(fmt))
-            mixed = self._stages[-1].out_fmt if self._stages else fmt
-            rate_hz = min(fmt.sample_rate, _HIGHEST_RATE_HZ)
-            self._stages.append(Resampler(mixed, ResampleSettings(rate_hz)))
-            settings = WriteSettings("ogg", bitrate_bps=_BPS_PER_CHANNEL * mixed.channels)
-        self.fmt = self._stages[-1].out_fmt if self._stages else fmt
-        # A header may claim less than there is.
-        most_s = min(listen_s, _LOSSLESS_VALUES / (fmt.sample_rate * fmt.channels))
-        most_samples = int((most_s if is_short else listen_s) * self.fmt.sample_rate)
-        self._recorder = Recorder(self.fmt, most_samples=most_samples, settings=settings)
-
-    def update(self, block: Block) -> None:
-        for stage in self._stages:
-            block = stage.process(block)
-        self._recorder.update(block)
-
-    def finish(self) -> Excerpt:
-        for place, stage in enumerate(self._stages):
-            rest = stage.flush()
-            for later in self._stages[place + 1 :]:
-                rest = later.process(rest)
-            self._recorder.update(rest)
-        return self._recorder.finish()
+    # A header may claim less than there is.
+    most_s = min(listen_s, _LOSSLESS_VALUES / (fmt.sample_rate * fmt.channels))
+    return Recorder(fmt, most_samples=int(most_s * fmt.sample_rate))
 
 
 def _lead(segments: Sequence[Segment], duration_s: float, lanes: Sequence[Lane]) -> str:

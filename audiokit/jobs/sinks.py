@@ -22,6 +22,7 @@ from audiokit.files.write import (
 )
 from audiokit.jobs.taps import score_facts
 from audiokit.jobs.task import ProcessTask
+from audiokit.loudness.meter import LoudnessMeter
 from audiokit.recipe import Recipe
 from audiokit.stage import Block, StreamFormat
 
@@ -69,16 +70,20 @@ class _AudioSink(Sink):
 
 
 class _ScoreSink(Sink):
-    def __init__(self, fmt: StreamFormat, settings: Any) -> None:
+    def __init__(self, fmt: StreamFormat, settings: Any, loudness: LoudnessMeter | None) -> None:
         from audiokit.quality.meter import QualityMeter
 
         self._meter = QualityMeter(fmt, settings)
+        self._loudness = loudness
 
     def write(self, block: Block) -> None:
         self._meter.update(block)
+        if self._loudness is not None:
+            self._loudness.update(block)
 
     def facts(self) -> dict[str, Any]:
-        return score_facts(self._meter.result())
+        loudness = None if self._loudness is None else self._loudness.result()
+        return score_facts(self._meter.result(), loudness)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,9 @@ def _sinks(
     reader: AudioReader,
 ) -> Iterator[Sink]:
     if "scores" in recipe.writes:
-        yield _ScoreSink(fmt, recipe.write_settings("scores"))
+        # Of audio that is written, the loudness is measured as it is decoded.
+        loudness = None if "audio" in recipe.writes else LoudnessMeter(fmt)
+        yield _ScoreSink(fmt, recipe.write_settings("scores"), loudness)
     if "segments" in recipe.writes:
         yield _segment_sink(stack, places, task, recipe, fmt, reader)
     if "features" in recipe.writes:

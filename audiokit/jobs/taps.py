@@ -72,9 +72,17 @@ def loudness_facts(place: str, report: LoudnessReport | LevelsReport) -> dict[st
     return facts
 
 
-def score_facts(report: QualityReport) -> dict[str, Any]:
-    """Return the scores of a stream, each under ``score_``."""
-    return {f"score_{name}": v for name, v in report.to_row().items() if name != "duration_s"}
+def score_facts(report: QualityReport, loudness: LoudnessReport | None = None) -> dict[str, Any]:
+    """Return the scores of a stream, each under ``score_``.
+
+    Args:
+        report: The scores.
+        loudness: Of the same stream; None where it is told elsewhere.
+    """
+    facts = {f"score_{name}": v for name, v in report.to_row().items() if name != "duration_s"}
+    if loudness is not None:
+        facts["score_loudness_lufs"] = _rounded(loudness.integrated_lufs)
+    return facts
 
 
 def _rounded(value: float | None) -> float | None:

@@ -4,42 +4,36 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from audiokit.errors import SettingError
+from audiokit.quality.clarity import Clarity
+from audiokit.quality.consistency import Consistency
+from audiokit.quality.faults import FaultReport, Faults
+from audiokit.quality.frames import Stretch, Stretcher
+from audiokit.quality.histogram_snr import HistogramSnr
+from audiokit.quality.judge import Judge, Judgement
 from audiokit.quality.report import QualityReport
 from audiokit.quality.scale import (
+    CALIBRATED,
     PROFILES,
+    calibrated_points,
     clipping_penalty,
     component_scores,
     grade,
+    level_cost,
     overall,
+    shared_costs,
+    worst_of,
 )
-from audiokit.quality.tally import LevelHistogram, Tally
+from audiokit.quality.wada import WadaSnr
 from audiokit.stage import Block, Meter, StreamFormat
-from audiokit.units import amplitude_to_db
 
 __all__ = ["QualityMeter", "QualitySettings"]
 
 _LOWEST_RATE_HZ = 4000
-_CHUNKS_AT_ONCE = 4  # few calls, and temporaries that stay in cache
 _SHORTEST_S = 0.5
 _SILENCE_DBFS = -70.0
-# Digital zeros between takes are no noise floor.
-_DIGITAL_SILENCE_DBFS = -100.0
-_ACTIVITY_MARGIN_DB = 15.9
-_FLOOR_QUANTILE = 0.2
-_BANDWIDTH_MARGIN_DB = 60.0
-# Least squares over mixes of known ratio, -5 to 30 dB, of LibriSpeech talkers and the
-# Berklee noises; see snr_db.
-_SNR_BIAS_DB = 7.5
-_SNR_PER_SPAN_DB = 0.89
-_SNR_PER_MODULATION_DB = 1.03
-_SNR_RANGE_DB = (-10.0, 60.0)
-# Spread of the level, second by second: what fluent speech has, and what is worth nothing.
-_USUAL_SPREAD_DB, _WIDEST_SPREAD_DB = 2.0, 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +44,9 @@ class QualitySettings:
         SettingError: The profile is unknown.
     """
 
-    profile: str = "seed"
-    """``seed``: noise 0.3, clarity 0.3, level 0.2, consistency 0.2."""
+    profile: str = CALIBRATED
+    """``calibrated``: what PESQ and DNSMOS would say; ``seed``: noise 0.3, clarity 0.3,
+    level 0.2, consistency 0.2."""
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:
@@ -61,15 +56,10 @@ class QualitySettings:
 class QualityMeter(Meter[QualityReport]):
     """Score a recording of speech without a reference, in bounded memory.
 
-    A number for sorting and gating, for speech: music, tones and steady noise get scores
-    that mean little. Channels are averaged, but for peak, clipping and DC. What was
-    denoised before looks cleaner than it sounds.
-
-    * ``snr_db`` is estimated from how far active speech (P.56) lies above the level that
-      a fifth of the frames stay below, between 100 and 4400 Hz, and from how deeply the
-      envelope moves at the rate of syllables.
-    * ``clarity`` is 0.4 of that depth, and 0.2 each of the share of energy in the
-      telephone band, of how far the spectrum is from flat, and of the bandwidth.
+    A number for sorting and gating. Silence, less than half a second, and what holds no speech
+    have none, and a reason. Channels are averaged, those in anti-phase turned round; dead ones
+    and offsets change nothing but what is said of them. What a denoiser went over has an
+    overall but no SNR: in pauses that somebody emptied there is nothing to measure.
 
     Args:
         fmt: Format of the stream; 4000 Hz or more.
@@ -79,8 +69,6 @@ class QualityMeter(Meter[QualityReport]):
         SettingError: The sample rate is below 4000 Hz.
     """
 
-    _held: Block
-
     def __init__(self, fmt: StreamFormat, settings: QualitySettings | None = None) -> None:
         if fmt.sample_rate < _LOWEST_RATE_HZ:
             raise SettingError("sample_rate", fmt.sample_rate, f"{_LOWEST_RATE_HZ} Hz or more")
@@ -89,161 +77,200 @@ class QualityMeter(Meter[QualityReport]):
         self.reset()
 
     def update(self, block: Block) -> None:
-        # Always in the same stretches, so that the sums do not depend on the cutting.
-        held = np.concatenate([self._held, block])
-        chunk, overlap = self._tally.chunk_samples, self._tally.overlap_samples
-        n_chunks = max(0, (len(held) - overlap) // chunk)
-        for first in range(0, n_chunks, _CHUNKS_AT_ONCE):
-            last = min(first + _CHUNKS_AT_ONCE, n_chunks)
-            self._tally.add(held[first * chunk : last * chunk + overlap])
-        self._held = held[n_chunks * chunk :].copy()
+        for stretch in self._stretcher.push(block):
+            self._parts.add(stretch)
+        self._n_samples += len(block)
 
     def result(self) -> QualityReport:
-        tally = copy.deepcopy(self._tally)
-        # The rest may be a whole stretch, and a part of the overlap.
-        tally.add(self._held)
-        tally.add(self._held[tally.chunk_samples :])
-        return _report(self.fmt, tally, self.settings)
+        parts = copy.deepcopy(self._parts)
+        for stretch in self._stretcher.rest():
+            parts.add(stretch)
+        return _report(
+            self.fmt, parts, duration_s=self.fmt.seconds(self._n_samples), settings=self.settings
+        )
 
     def reset(self) -> None:
-        self._tally = Tally(self.fmt)
-        self._held = self.fmt.silence(0)
+        self._stretcher = Stretcher(self.fmt)
+        self._parts = _Parts(self.fmt)
+        self._n_samples = 0
 
 
-def _report(fmt: StreamFormat, tally: Tally, settings: QualitySettings) -> QualityReport:
-    duration_s = fmt.seconds(tally.n_samples)
-    heard = tally.broadband.above(_DIGITAL_SILENCE_DBFS)
-    level_dbfs = heard.active_dbfs(_ACTIVITY_MARGIN_DB) if heard.counts.any() else -math.inf
+class _Parts:
+    """Every measure of the meter."""
+
+    def __init__(self, fmt: StreamFormat) -> None:
+        self.faults = Faults(fmt)
+        self.judge = Judge(fmt)
+        self.clarity = Clarity(fmt)
+        self.consistency = Consistency(fmt)
+        self.wada = WadaSnr(fmt)
+        self.histogram = HistogramSnr(fmt)
+
+    def add(self, stretch: Stretch) -> None:
+        self.faults.add(stretch)
+        self.judge.add(stretch)
+        self.clarity.add(stretch)
+        self.consistency.add(stretch)
+        self.wada.add(stretch)
+        self.histogram.add(stretch)
+
+
+def _report(
+    fmt: StreamFormat, parts: _Parts, *, duration_s: float, settings: QualitySettings
+) -> QualityReport:
+    faults, judgement = parts.faults.report(), parts.judge.report()
+    measured = _measured(faults, duration_s)
+    level_dbfs = _level_dbfs(fmt, faults)
     reason = None
     if duration_s < _SHORTEST_S:
         reason = f"shorter than {_SHORTEST_S} s"
-    elif level_dbfs < _SILENCE_DBFS:
+    elif level_dbfs is None or level_dbfs < _SILENCE_DBFS:
         reason = f"silence: nothing above {_SILENCE_DBFS:g} dBFS"
-    if reason:
-        return _unscored(tally, duration_s=duration_s, reason=reason)
-    return _scored(
-        tally, duration_s=duration_s, heard=heard, level_dbfs=level_dbfs, settings=settings
-    )
-
-
-def _samples_only(tally: Tally) -> tuple[float, float, float]:
-    """Return peak in dBFS, share of clipped samples, and DC offset."""
-    n_values = max(1, tally.n_samples * len(tally.sum))
-    means = tally.sum / max(1, tally.n_samples)
-    dc_offset = float(means[np.argmax(np.abs(means))])
-    return amplitude_to_db(tally.peak), tally.n_clipped / n_values, dc_offset
-
-
-def _unscored(tally: Tally, *, duration_s: float, reason: str) -> QualityReport:
-    peak_dbfs, clipping_ratio, dc_offset = _samples_only(tally)
-    return QualityReport(
-        duration_s=duration_s,
-        overall=None,
-        grade=None,
-        worst=None,
-        reason=reason,
-        snr_db=None,
-        clarity=None,
-        consistency=None,
-        active_level_dbfs=None,
-        noise_floor_dbfs=None,
-        peak_dbfs=peak_dbfs,
-        clipping_ratio=clipping_ratio,
-        silence_ratio=None,
-        dc_offset=dc_offset,
-        bandwidth_hz=None,
-        snr_score=None,
-        clarity_score=None,
-        level_score=None,
-        consistency_score=None,
-        clipping_penalty=None,
-    )
-
-
-def _scored(
-    tally: Tally,
-    *,
-    duration_s: float,
-    heard: LevelHistogram,
-    level_dbfs: float,
-    settings: QualitySettings,
-) -> QualityReport:
-    peak_dbfs, clipping_ratio, dc_offset = _samples_only(tally)
-    threshold_dbfs = level_dbfs - _ACTIVITY_MARGIN_DB
-    n_active = int(tally.broadband.above(threshold_dbfs).counts.sum())
-    bandwidth_hz = _bandwidth_hz(tally)
-    values = {
-        "noise": _snr_db(tally),
-        "clarity": _clarity(tally, bandwidth_hz),
-        "level": level_dbfs,
-        "consistency": _consistency(tally.chunks.above(threshold_dbfs)),
-    }
-    scores = component_scores(values)
-    penalty = clipping_penalty(clipping_ratio)
-    total, worst = overall(scores, penalty=penalty, profile=settings.profile)
-    return QualityReport(
-        duration_s=duration_s,
-        overall=total,
-        grade=grade(total),
-        worst=worst,
-        reason=None,
-        snr_db=values["noise"],
-        clarity=values["clarity"],
-        consistency=values["consistency"],
+    elif judgement is None:
+        reason = "too little sound: less than half a second above digital silence"
+    if reason or judgement is None or level_dbfs is None:
+        return replace(measured, reason=reason, snr_reason=reason)
+    heard = replace(
+        measured,
+        speech_probability=judgement.speech_probability,
         active_level_dbfs=level_dbfs,
-        noise_floor_dbfs=heard.quantile_dbfs(_FLOOR_QUANTILE),
-        peak_dbfs=peak_dbfs,
-        clipping_ratio=clipping_ratio,
-        silence_ratio=1.0 - n_active / int(tally.broadband.counts.sum()),
-        dc_offset=dc_offset,
-        bandwidth_hz=bandwidth_hz,
+        noise_floor_dbfs=faults.levels.noise_floor_dbfs,
+        silence_ratio=faults.levels.silence_ratio,
+        bandwidth_hz=faults.bandwidth.bandwidth_hz,
+    )
+    if not judgement.has_speech:
+        reason = "no speech found: music, noise or a tone"
+        return replace(heard, reason=reason, snr_reason=reason)
+    scored = _with_components(heard, parts, judgement)
+    return _with_overall(scored, faults, judgement, profile=settings.profile)
+
+
+def _level_dbfs(fmt: StreamFormat, faults: FaultReport) -> float | None:
+    """Return the active level of the channels that are not dead."""
+    level_dbfs = faults.levels.active_dbfs
+    n_alive = fmt.channels - len(faults.channels.dead)
+    if level_dbfs is None or not n_alive:
+        return level_dbfs
+    return level_dbfs + 20.0 * math.log10(fmt.channels / n_alive)
+
+
+def _measured(faults: FaultReport, duration_s: float) -> QualityReport:
+    """Return what is measured whatever the recording holds."""
+    levels, bandwidth, gaps = faults.levels, faults.bandwidth, faults.gaps
+    return QualityReport(
+        duration_s=duration_s,
+        peak_dbfs=faults.peaks.peak_dbfs,
+        clipping_ratio=faults.clipping.ratio,
+        dc_offset=faults.peaks.dc_offset,
+        noise_floor_low_dbfs=levels.noise_floor_low_dbfs,
+        noise_floor_high_dbfs=levels.noise_floor_high_dbfs,
+        noise_floor_reason=levels.noise_floor_reason,
+        headroom_db=faults.peaks.headroom_db,
+        dynamic_range_db=levels.dynamic_range_db,
+        bandwidth_low_hz=bandwidth.low_hz,
+        bandwidth_high_hz=bandwidth.high_hz,
+        bandwidth_reason=bandwidth.reason,
+        hum_db=faults.hum.hum_db,
+        hum_reason=faults.hum.reason,
+        mains_hz=faults.hum.mains_hz,
+        c50_db=faults.room.c50_db,
+        c50_low_db=faults.room.c50_low_db,
+        c50_high_db=faults.room.c50_high_db,
+        c50_reason=faults.room.reason,
+        lost_packets=gaps.n_lost,
+        lost_ratio=gaps.lost_ratio,
+        dropouts=gaps.n_dropouts,
+        dropout_s=gaps.dropout_s,
+        codec=faults.codec.codec,
+        thd_percent=faults.tone.thd_percent,
+        dead_channels=len(faults.channels.dead),
+        opposed_channels=len(faults.channels.opposed),
+    )
+
+
+def _with_components(heard: QualityReport, parts: _Parts, judgement: Judgement) -> QualityReport:
+    marks = parts.clarity.report()
+    clarity = marks.score(heard.bandwidth_hz or 0.0)
+    consistency = parts.consistency.report()
+    scores = component_scores(
+        {
+            "noise": judgement.snr_db,
+            "clarity": clarity,
+            "level": heard.active_level_dbfs,
+            "consistency": consistency,
+        }
+    )
+    is_told = not judgement.is_processed
+    return replace(
+        heard,
+        snr_db=judgement.snr_db if is_told else None,
+        snr_low_db=judgement.snr_low_db if is_told else None,
+        snr_high_db=judgement.snr_high_db if is_told else None,
+        snr_reason=None if is_told else "processed: a denoiser has emptied the pauses",
+        clarity=clarity,
+        consistency=consistency,
         snr_score=scores["noise"],
         clarity_score=scores["clarity"],
         level_score=scores["level"],
         consistency_score=scores.get("consistency"),
-        clipping_penalty=penalty,
+        clipping_penalty=clipping_penalty(heard.clipping_ratio),
+        pesq_like=judgement.pesq,
+        dnsmos_like=judgement.dnsmos,
+        wada_snr_db=parts.wada.report(),
+        histogram_snr_db=parts.histogram.report(),
+        processed=judgement.is_processed,
+        processed_probability=judgement.processed_probability,
+        modulation_db=marks.modulation_db,
+        telephone_ratio=marks.telephone_ratio,
+        flatness=marks.flatness,
     )
 
 
-def _modulation_db(tally: Tally) -> float:
-    """Return how deeply the envelope moves at 2 to 8 Hz, in dB below its mean."""
-    _, _, _, carrier, syllables = tally.totals
-    return 10.0 * math.log10(syllables / max(carrier, 1e-12) + 1e-4)
-
-
-def _snr_db(tally: Tally) -> float:
-    heard = tally.speech_band.above(_DIGITAL_SILENCE_DBFS)
-    if not heard.counts.any():
-        return _SNR_RANGE_DB[0]
-    span_db = heard.active_dbfs(_ACTIVITY_MARGIN_DB) - heard.quantile_dbfs(_FLOOR_QUANTILE)
-    snr_db = (
-        _SNR_BIAS_DB + _SNR_PER_SPAN_DB * span_db + _SNR_PER_MODULATION_DB * _modulation_db(tally)
+def _with_overall(
+    scored: QualityReport, faults: FaultReport, judgement: Judgement, *, profile: str
+) -> QualityReport:
+    if profile != CALIBRATED:
+        total, costs = _weighed(scored, scored.snr_score, profile)
+        low, high = (
+            _weighed(scored, component_scores({"noise": snr_db})["noise"], profile)[0]
+            for snr_db in (judgement.snr_low_db, judgement.snr_high_db)
+        )
+    else:
+        lost = level_cost(scored.active_level_dbfs or 0.0)
+        marks = judgement.pesq, judgement.pesq_low, judgement.pesq_high
+        points, *edges = (calibrated_points(mark, judgement.dnsmos) for mark in marks)
+        total, low, high = (max(0.0, each - lost) for each in (points, *edges))
+        costs = shared_costs(points, _blamed(judgement, faults)) | {"level": lost}
+    return replace(
+        scored,
+        overall=total,
+        overall_low=low,
+        overall_high=high,
+        grade=grade(total),
+        worst=worst_of(costs),
     )
-    return float(np.clip(snr_db, *_SNR_RANGE_DB))
 
 
-def _clarity(tally: Tally, bandwidth_hz: float) -> float:
-    total, telephone_energy, flat_energy, _, _ = tally.totals
-    energy = max(total, 1e-12)
-    # Each mark from where there is none of it to where clean speech has it.
-    depth = np.interp(_modulation_db(tally), (-20.0, -6.0), (0.0, 1.0))
-    telephone = np.interp(telephone_energy / energy, (0.1, 0.6), (0.0, 1.0))
-    uneven = np.interp(flat_energy / energy, (0.05, 0.7), (1.0, 0.0))
-    width = np.interp(bandwidth_hz, (2000.0, 7000.0), (0.0, 1.0))
-    return float(0.4 * depth + 0.2 * telephone + 0.2 * uneven + 0.2 * width)
+def _weighed(
+    scored: QualityReport, snr_score: float | None, profile: str
+) -> tuple[float, dict[str, float]]:
+    scores = {
+        "noise": snr_score,
+        "clarity": scored.clarity_score,
+        "level": scored.level_score,
+        "consistency": scored.consistency_score,
+    }
+    told = {name: score for name, score in scores.items() if score is not None}
+    return overall(told, penalty=scored.clipping_penalty or 0.0, profile=profile)
 
 
-def _bandwidth_hz(tally: Tally) -> float:
-    threshold = tally.spectrum.max() * 10.0 ** (-_BANDWIDTH_MARGIN_DB / 10.0)
-    return float(tally.bins_hz[np.flatnonzero(tally.spectrum >= threshold)[-1]])
-
-
-def _consistency(chunks: LevelHistogram) -> float | None:
-    n_chunks = int(chunks.counts.sum())
-    if n_chunks < 2:
-        return None
-    levels = chunks.levels_dbfs
-    mean_dbfs = float(np.sum(chunks.counts * levels)) / n_chunks
-    variance = float(np.sum(chunks.counts * np.square(levels - mean_dbfs))) / n_chunks
-    spread_db = math.sqrt(variance)
-    return float(np.interp(spread_db, (_USUAL_SPREAD_DB, _WIDEST_SPREAD_DB), (1.0, 0.0)))
+def _blamed(judgement: Judgement, faults: FaultReport) -> dict[str, float]:
+    """Return the weight of each fault; nothing is blamed that was measured not to be there."""
+    weights = dict(judgement.costs)
+    if not faults.clipping.n_samples:
+        weights["clipping"] = 0.0
+    if not faults.gaps.n_lost + faults.gaps.n_dropouts:
+        weights["loss"] = 0.0
+    if not judgement.is_processed:
+        weights["processing"] = 0.0
+    return weights

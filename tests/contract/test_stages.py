@@ -38,7 +38,7 @@ from audiokit.loudness.limiter import LimiterSettings, TruePeakLimiter
 from audiokit.loudness.meter import LoudnessMeter
 from audiokit.loudness.normalize import LoudnessNormalizer, LoudnessSettings
 from audiokit.loudness.true_peak import TruePeakMeter
-from audiokit.quality import QualityMeter
+from audiokit.quality import QualityMeter, SlidingQuality, SlidingQualitySettings
 from audiokit.registry import STAGES
 from audiokit.stage import Chain, Processor, StreamFormat
 from audiokit.testing import (
@@ -153,6 +153,9 @@ ANALYZERS = {
     "pitch": PitchTracker,
     "pitch and voice of Kaldi's frames": lambda fmt: FeatureExtractor(
         fmt, FeatureSettings(families=("voice", "pitch"), preset="kaldi", hop_ms=12.5)
+    ),
+    "sliding quality": lambda fmt: SlidingQuality(
+        fmt, SlidingQualitySettings(window_s=0.5, hop_s=0.15)
     ),
     "every feature": lambda fmt: FeatureExtractor(fmt, FeatureSettings(families=FAMILY_NAMES)),
 }

@@ -111,7 +111,6 @@ def test_a_click_does_not_darken_a_recording():
 
 
 def test_a_picture_has_a_pixel_for_each_value_and_no_version():
-    pytest.importorskip("matplotlib")
     levels_db = np.linspace(-100, 0, 160 * 40, dtype=np.float32).reshape(160, 40)
     picture = spectrogram_png(levels_db, highest_db=0.0)
     assert picture.startswith(b"\x89PNG\r\n\x1a\n")

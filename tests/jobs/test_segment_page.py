@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import functools
 import io
-import json
 import re
-import shutil
-import subprocess
-from html.parser import HTMLParser
-from urllib.request import urlopen
 
 import numpy as np
 import pytest
 import soundfile
-from websockets.sync.client import connect
 
 from audiokit.errors import SettingError
 from audiokit.jobs.segment_page import SegmentPage, SegmentPageSettings
@@ -25,13 +17,11 @@ from audiokit.stage import StreamFormat
 from audiokit.testing import speechlike
 from audiokit.vad.segments import Segment
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 TWO = [
     Segment(0.5, 1.25, "anna", 0.75),
     Segment(1.0, 2.5, "ben"),
     Segment(3.0, 3.5, "anna", 0.5),
 ]
-VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
 def page_of(folder, audio, segments=TWO, *, rate=16000, claimed=-1, title="take.wav", **settings):
@@ -60,33 +50,6 @@ def sound_of(page):
     return kind, soundfile.read(io.BytesIO(base64.b64decode(data)), always_2d=True)
 
 
-class Strict(HTMLParser):
-    """Collects elements, and refuses those that are not closed in order."""
-
-    def __init__(self):
-        super().__init__(convert_charrefs=True)
-        self.open, self.seen = [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.seen.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.seen.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-
-def elements(page):
-    parser = Strict()
-    parser.feed(page)
-    parser.close()
-    assert parser.open == []
-    return parser.seen
-
-
 @pytest.fixture(scope="module")
 def audio():
     return speechlike(StreamFormat(16000), 4.0)
@@ -105,7 +68,7 @@ def test_what_is_played_is_the_recording(page, audio):
     assert "The whole recording, 16 bits." in page
 
 
-def test_every_segment_has_a_row_a_button_and_a_shape(page):
+def test_every_segment_has_a_row_a_button_and_a_shape(page, elements):
     found = elements(page)
     rows = [attrs for tag, attrs in found if tag == "tr" and "data-start" in attrs]
     assert [(float(row["data-start"]), float(row["data-end"])) for row in rows] == [
@@ -121,7 +84,7 @@ def test_every_segment_has_a_row_a_button_and_a_shape(page):
     assert "anna 1.2 s, ben 1.5 s" in page
 
 
-def test_nothing_is_loaded_from_elsewhere(page):
+def test_nothing_is_loaded_from_elsewhere(page, elements):
     assert re.findall(r"(?:https?:)?//\w", without_sound(page)) == []
     assert "default-src 'none'" in page
     found = elements(page)
@@ -155,7 +118,7 @@ def test_a_long_recording_is_held_as_vorbis_and_in_time(tmp_path):
     assert "The whole recording, as Vorbis." in page
 
 
-def test_what_lies_beyond_the_excerpt_cannot_be_played_and_says_so(tmp_path, audio):
+def test_what_lies_beyond_the_excerpt_cannot_be_played_and_says_so(tmp_path, audio, elements):
     page = page_of(tmp_path, audio, listen_s=2.0)
     assert len(sound_of(page)[1][0]) == 32000
     buttons = [attrs for tag, attrs in elements(page) if tag == "button"]
@@ -163,7 +126,7 @@ def test_what_lies_beyond_the_excerpt_cannot_be_played_and_says_so(tmp_path, aud
     assert "The first 2 s of 4 s" in page
 
 
-def test_a_name_and_a_label_are_text_and_never_markup(tmp_path):
+def test_a_name_and_a_label_are_text_and_never_markup(tmp_path, elements):
     odd = [Segment(0.1, 0.2, '</script><b a="1">&$x'), Segment(0.3, 0.4, "plain")]
     page = page_of(tmp_path, np.zeros((8000, 1)), odd, title="<i>&$take\udcff.wav")
     assert "<b " not in page
@@ -178,7 +141,7 @@ def test_a_name_and_a_label_are_text_and_never_markup(tmp_path):
     [np.zeros((8000, 1)), np.full((1, 1), 0.5), np.full((400, 9), 1.0)],
     ids=["silence", "one sample", "nine channels of full scale"],
 )
-def test_odd_recordings_have_a_page_too(tmp_path, audio):
+def test_odd_recordings_have_a_page_too(tmp_path, audio, elements):
     page = page_of(tmp_path, audio, [])
     assert "nan" not in without_sound(page).lower()
     assert "No speech was found." in page
@@ -225,45 +188,11 @@ PROBE = """(async () => {
 })()"""
 
 
-@contextlib.contextmanager
-def browser(folder):
-    """Start a browser; give a function that sends it a command and returns the answer."""
-    command = [
-        *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=500,844"),
-        *("--autoplay-policy=no-user-gesture-required", "--mute-audio"),
-        *("--remote-debugging-port=0", f"--user-data-dir={folder}", "about:blank"),
-    ]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            said = next(line for line in process.stderr if "DevTools listening on" in line)
-            port = re.search(r":(\d+)/", said)[1]
-            with urlopen(f"http://127.0.0.1:{port}/json", timeout=30) as answer:
-                tabs = json.load(answer)
-            address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
-            with connect(address, max_size=None, open_timeout=30) as socket:
-                yield functools.partial(ask, socket)
-        finally:
-            process.kill()
-
-
-def ask(socket, method, *, until=None, **parameters):
-    """Send a command of the DevTools protocol; wait for its answer, or for an event."""
-    socket.send(json.dumps({"id": 1, "method": method, "params": parameters}))
-    while True:
-        message = json.loads(socket.recv(timeout=60))
-        if message.get("method") == until if until else message.get("id") == 1:
-            return message
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium to open the page with")
-def test_a_browser_plays_one_segment_and_stops(tmp_path, page):
+def test_a_browser_plays_one_segment_and_stops(tmp_path, page, browser):
     path = tmp_path / "page.html"
     path.write_text(page, encoding="utf-8")
-    with browser(tmp_path / "profile") as send:
-        send("Page.enable")
-        send("Page.navigate", url=path.as_uri(), until="Page.loadEventFired")
-        answer = send("Runtime.evaluate", expression=PROBE, awaitPromise=True, returnByValue=True)
-    found = answer["result"]["result"]["value"]
+    found = browser.open(path).run(PROBE)
+    assert browser.errors == []
     assert found["focused"] == "Play segment 2, ben, 1.00 to 2.50 s"
     assert found["began"] == pytest.approx(1.0, abs=0.2)
     assert (found["current"], found["shapes"]) == ("1.000000", 2)

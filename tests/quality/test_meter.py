@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from audiokit.errors import SettingError
 from audiokit.quality import QualityMeter, QualityReport, QualitySettings
@@ -32,8 +34,9 @@ def _read(path):
     return mono[: 10 * 16000].astype(np.float32)
 
 
-def _score(mono, fmt=FMT):
-    return measure(QualityMeter(fmt), [np.ascontiguousarray(mono, np.float32).reshape(-1, 1)])
+def _score(mono, fmt=FMT, profile="calibrated"):
+    block = np.ascontiguousarray(mono, np.float32).reshape(-1, fmt.channels)
+    return measure(QualityMeter(fmt, QualitySettings(profile=profile)), [block])
 
 
 def _mix(speech, noise, snr_db):
@@ -53,6 +56,12 @@ def _low_passed(mono, top_hz, rate=16000):
 
 
 @pytest.fixture(scope="module")
+def spoken(samples):
+    """A clip of the project: an English sentence, 16 kHz."""
+    return _read(samples / "clean_en.wav")
+
+
+@pytest.fixture(scope="module")
 def takes(recordings):
     return [_read(recordings / name) for name in TALKERS]
 
@@ -67,19 +76,40 @@ def mixes(takes, recordings):
     }
 
 
-def test_snr_of_unseen_talkers_in_unseen_noise_is_right_within_six_db(mixes):
-    errors = [abs(report.snr_db - true) for true, reports in mixes.items() for report in reports]
-    assert np.mean(errors) <= 6.0
+def _told(mixes):
+    """Return the true ratio and the report of all that have a ratio."""
+    return [
+        (true, report)
+        for true, reports in mixes.items()
+        for report in reports
+        if report.snr_db is not None
+    ]
+
+
+def test_nearly_all_untouched_mixes_have_a_ratio(mixes):
+    assert len(_told(mixes)) >= 0.9 * sum(map(len, mixes.values()))
+
+
+def test_snr_of_unseen_talkers_in_unseen_noise_is_right_within_four_db(mixes):
+    assert np.mean([abs(report.snr_db - true) for true, report in _told(mixes)]) <= 4.0
+
+
+def test_the_band_of_the_snr_holds_the_true_ratio(mixes):
+    inside = [report.snr_low_db <= true <= report.snr_high_db for true, report in _told(mixes)]
+    assert np.mean(inside) >= 0.8
 
 
 def test_snr_and_overall_rise_with_the_true_ratio(mixes):
     for name in ("snr_db", "overall"):
-        means = [np.mean([getattr(report, name) for report in mixes[db]]) for db in mixes]
+        means = [
+            np.mean([getattr(report, name) for true, report in _told(mixes) if true == db])
+            for db in mixes
+        ]
         assert (np.diff(means) > 2.0).all(), f"{name}: {means}"
 
 
 def test_noise_is_named_as_what_costs_most_where_there_is_much_of_it(mixes):
-    named = [report.worst.startswith("noise: -") for report in mixes[0]]
+    named = [report.worst.startswith("noise: -") for report in mixes[0] if report.worst]
     assert np.mean(named) >= 0.8
 
 
@@ -101,20 +131,43 @@ def test_a_narrow_band_costs_clarity(takes):
         assert narrow.overall < wide.overall
 
 
-def test_a_take_that_gets_quieter_by_a_lot_is_less_consistent(takes):
-    take = np.tile(takes[1], 2)
+def test_a_take_that_gets_quieter_by_a_lot_is_less_consistent(spoken):
+    take = np.tile(spoken, 3)
     gains = np.where(np.arange(len(take)) < len(take) // 2, 1.0, 10.0 ** (-14 / 20))
     assert _score(take * gains).consistency < _score(take).consistency - 0.2
 
 
-def test_levels_of_a_full_scale_sine_are_known():
-    time_s = np.arange(5 * 16000) / 16000
-    report = _score(np.sin(2 * np.pi * 1000 * time_s))
-    assert report.active_level_dbfs == pytest.approx(-3.01, abs=0.15)
-    assert report.noise_floor_dbfs == pytest.approx(-3.01, abs=0.15)
-    assert report.peak_dbfs == pytest.approx(0.0, abs=0.01)
-    assert report.silence_ratio == 0.0
-    assert report.consistency == 1.0
+@pytest.mark.parametrize("profile", ["calibrated", "seed"])
+def test_gain_changes_no_score_but_that_of_the_level(spoken, profile):
+    loud, soft = (_score(spoken * np.float32(gain), profile=profile) for gain in (1.0, 0.25))
+    assert soft.snr_score == pytest.approx(loud.snr_score, abs=1.0)
+    assert soft.clarity_score == pytest.approx(loud.clarity_score, abs=0.1)
+    if profile == "calibrated":
+        assert soft.overall == pytest.approx(loud.overall, abs=1.0)
+    assert soft.active_level_dbfs == pytest.approx(loud.active_level_dbfs - 12.04, abs=0.1)
+
+
+def test_an_offset_changes_nothing_but_the_offset(spoken):
+    plain, shifted = _score(spoken), _score(spoken + np.float32(0.1))
+    assert shifted.dc_offset == pytest.approx(plain.dc_offset + 0.1, abs=1e-4)
+    assert shifted.overall == pytest.approx(plain.overall, abs=1.0)
+    assert shifted.active_level_dbfs == pytest.approx(plain.active_level_dbfs, abs=0.1)
+    assert shifted.processed_probability == pytest.approx(plain.processed_probability, abs=0.02)
+
+
+def test_a_dead_channel_is_said_and_changes_no_score(spoken):
+    alone = _score(spoken)
+    beside = _score(np.stack([spoken, np.zeros_like(spoken)], axis=1), StreamFormat(16000, 2))
+    assert (alone.dead_channels, beside.dead_channels) == (0, 1)
+    assert beside.overall == pytest.approx(alone.overall, abs=0.5)
+    assert beside.active_level_dbfs == pytest.approx(alone.active_level_dbfs, abs=0.1)
+
+
+def test_two_channels_in_anti_phase_are_said_and_scored_as_one(spoken):
+    alone = _score(spoken)
+    opposed = _score(np.stack([spoken, -spoken], axis=1), StreamFormat(16000, 2))
+    assert opposed.opposed_channels == 1
+    assert opposed.overall == pytest.approx(alone.overall, abs=0.5)
 
 
 def test_active_level_leaves_the_pauses_out():
@@ -123,35 +176,38 @@ def test_active_level_leaves_the_pauses_out():
     noise[4 * 16000 :] = rng.standard_normal(4 * 16000) * 1e-4
     report = _score(noise)
     assert report.active_level_dbfs == pytest.approx(-20.0, abs=0.4)
-    assert report.noise_floor_dbfs == pytest.approx(-80.0, abs=0.4)
+    assert report.noise_floor_dbfs == pytest.approx(-80.0, abs=0.6)
     assert report.silence_ratio == pytest.approx(0.5, abs=0.01)
 
 
-def test_steady_noise_has_no_good_ratio():
-    rng = np.random.default_rng(4)
-    assert _score(rng.standard_normal(80000) * 0.1).snr_db < 0.0
+def _tone(seconds):
+    return np.sin(2 * np.pi * 1000 * np.arange(round(seconds * 16000)) / 16000) * 0.5
 
 
-def test_dc_is_measured_per_channel():
-    fmt = StreamFormat(16000, 2)
-    block = speechlike(fmt, 2.0)
-    block -= block.mean(axis=0, dtype=np.float64).astype(np.float32)
-    block[:, 1] -= np.float32(0.05)
-    assert measure(QualityMeter(fmt), [block]).dc_offset == pytest.approx(-0.05, abs=1e-4)
+@pytest.mark.parametrize(
+    ("samples", "reason"),
+    [
+        (np.zeros(0), "shorter than 0.5 s"),
+        (speechlike(FMT, 0.4), "shorter than 0.5 s"),
+        (np.zeros(32000), "silence"),
+        (speechlike(FMT, 2.0) * 1e-4, "silence"),
+        (np.full(32000, 0.5), "silence"),
+        (np.random.default_rng(4).standard_normal(80000) * 0.1, "no speech"),
+        (_tone(4.0), "no speech"),
+    ],
+    ids=["nothing", "0.4 s", "zeros", "soft", "an offset", "noise", "a tone"],
+)
+def test_where_scores_mean_nothing_there_are_none_and_a_reason(samples, reason):
+    report = _score(samples)
+    assert reason in report.reason
+    assert reason in report.snr_reason
+    assert report.overall is report.grade is report.worst is report.snr_db is None
+    assert report.clarity is report.consistency is report.clipping_penalty is None
+    assert report.overall_low is report.pesq_like is report.processed is None
 
 
-def test_every_clipped_sample_is_counted_at_full_scale_and_in_flat_tops():
-    block = speechlike(FMT, 2.0)[:, 0]
-    block[100:110] = 1.0
-    block[5000:5004] = -0.7
-    block[9000:9002] = 0.6
-    assert _score(block).clipping_ratio == pytest.approx(14 / 32000)
-
-
-def test_overall_is_the_seeds_weighted_sum_less_the_penalty():
-    block = speechlike(FMT, 4.0)[:, 0]
-    block[100:110] = 1.0
-    report = _score(block)
+def test_overall_of_the_profile_seed_is_its_weighted_sum_less_the_penalty(spoken):
+    report = _score(np.clip(spoken * 3.0 / np.abs(spoken).max(), -1.0, 1.0), profile="seed")
     expected = (
         0.3 * report.snr_score
         + 0.3 * report.clarity_score
@@ -159,49 +215,27 @@ def test_overall_is_the_seeds_weighted_sum_less_the_penalty():
         + 0.2 * report.consistency_score
         - report.clipping_penalty
     )
-    assert report.overall == pytest.approx(expected)
-    # Ten points per decade above one in 100,000.
-    assert report.clipping_penalty == pytest.approx(10 * np.log10(10 / 64000 / 1e-5))
+    assert report.overall == pytest.approx(max(0.0, expected))
+    # Ten points per decade above one in 100,000, at most 40.
+    wanted = min(40.0, 10 * np.log10(report.clipping_ratio / 1e-5))
+    assert report.clipping_penalty == pytest.approx(wanted)
+    assert wanted > 10.0
 
 
-def test_without_two_seconds_of_speech_the_weight_of_consistency_goes_to_the_others():
-    report = _score(speechlike(FMT, 0.9))
+def test_without_two_seconds_of_speech_the_weight_of_consistency_goes_to_the_others(spoken):
+    report = _score(spoken[:16000], profile="seed")
     assert report.consistency is None
     assert report.consistency_score is None
     expected = (
         0.3 * report.snr_score + 0.3 * report.clarity_score + 0.2 * report.level_score
-    ) / 0.8
+    ) / 0.8 - report.clipping_penalty
     assert report.overall == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(
-    ("block", "reason"),
-    [
-        (FMT.silence(0), "shorter than 0.5 s"),
-        (speechlike(FMT, 0.4), "shorter than 0.5 s"),
-        (FMT.silence(32000), "silence"),
-        (speechlike(FMT, 2.0) * np.float32(1e-4), "silence"),
-        (FMT.silence(32000) + np.float32(0.5), "silence"),
-    ],
-)
-def test_where_scores_mean_nothing_there_are_none_and_a_reason(block, reason):
-    report = _score(block)
-    assert reason in report.reason
-    assert report.overall is report.grade is report.worst is report.snr_db is None
-    assert report.clarity is report.consistency is report.clipping_penalty is None
-
-
-def test_digital_zeros_between_takes_are_no_noise_floor():
-    speech = speechlike(FMT, 4.0)[:, 0]
-    padded = np.concatenate([speech, np.zeros(4 * 16000, np.float32)])
-    assert _score(padded).noise_floor_dbfs == pytest.approx(_score(speech).noise_floor_dbfs, abs=2)
-
-
-def test_a_row_holds_every_field_under_its_name():
-    report = _score(speechlike(FMT, 3.0))
-    row = report.to_row()
+def test_a_row_holds_every_field_under_its_name(spoken):
+    row = _score(spoken).to_row()
     assert list(row)[:5] == ["duration_s", "overall", "grade", "worst", "reason"]
-    assert all(value is None or isinstance(value, (float, str)) for value in row.values())
+    assert all(value is None or isinstance(value, (float, int, str)) for value in row.values())
 
 
 def test_a_row_is_rounded_and_the_report_is_not():
@@ -209,55 +243,47 @@ def test_a_row_is_rounded_and_the_report_is_not():
         duration_s=3.00000049,
         overall=84.96,
         grade="B",
-        worst="noise: -8",
-        reason=None,
         snr_db=18.125001,
         clarity=0.84236,
-        consistency=0.81394,
-        active_level_dbfs=-22.8936,
-        noise_floor_dbfs=-58.375001,
         peak_dbfs=-1.5315,
         clipping_ratio=0.00016,
         silence_ratio=0.58718,
         dc_offset=-4.2e-7,
         bandwidth_hz=3937.6,
         snr_score=68.44,
-        clarity_score=84.236,
-        level_score=100.0,
-        consistency_score=81.394,
-        clipping_penalty=12.04,
+        headroom_db=1.5315,
+        lost_packets=2,
+        lost_ratio=0.0123456789,
+        dropouts=0,
+        dropout_s=0.0,
+        dead_channels=0,
+        opposed_channels=0,
+        mains_hz=50,
+        processed=False,
+        processed_probability=0.12345,
     )
-    assert report.to_row() == {
+    row = report.to_row()
+    rounded = {
         "duration_s": 3.0,
         "overall": 85.0,
         "grade": "B",
-        "worst": "noise: -8",
-        "reason": None,
         "snr_db": 18.13,
         "clarity": 0.8424,
-        "consistency": 0.8139,
-        "active_level_dbfs": -22.89,
-        "noise_floor_dbfs": -58.38,
         "peak_dbfs": -1.53,
         "clipping_ratio": 0.00016,
         "silence_ratio": 0.5872,
         "dc_offset": 0.0,
         "bandwidth_hz": 3938.0,
         "snr_score": 68.4,
-        "clarity_score": 84.2,
-        "level_score": 100.0,
-        "consistency_score": 81.4,
-        "clipping_penalty": 12.0,
+        "lost_packets": 2,
+        "lost_ratio": 0.012346,
+        "mains_hz": 50,
+        "processed": False,
+        "processed_probability": 0.123,
+        "consistency": None,
     }
-    assert str(report.to_row()["dc_offset"]) == "0.0"
-
-
-def test_a_row_without_scores_has_none_where_the_report_has():
-    report = _score(FMT.silence(0))
-    row = report.to_row()
-    assert row["overall"] is None
-    assert row["reason"] == report.reason
-    assert row["duration_s"] == 0.0
+    assert {name: row[name] for name in rounded} == rounded
+    assert str(row["dc_offset"]) == "0.0"
 
 
 def test_asking_half_way_changes_nothing():
@@ -269,15 +295,28 @@ def test_asking_half_way_changes_nothing():
     assert meter.result() == measure(QualityMeter(FMT), [block])
 
 
-@pytest.mark.parametrize("cut_samples", [320, 16077, 64000])
-def test_many_stretches_at_once_count_as_they_do_one_by_one(cut_samples):
-    block = speechlike(FMT, 10.0)
-    pieces = split_at(block, range(0, len(block), cut_samples))
+@settings(max_examples=20, deadline=None)
+@given(cuts=st.lists(st.integers(0, 40000), max_size=12))
+def test_scores_do_not_depend_on_how_the_stream_is_cut(spoken, cuts):
+    block = spoken[:40000, np.newaxis]
+    pieces = split_at(block, cuts)
     assert measure(QualityMeter(FMT), pieces) == measure(QualityMeter(FMT), [block])
 
 
+@pytest.mark.parametrize("rate", [8000, 44100, 48000])
+def test_the_same_speech_at_another_rate_has_much_the_same_score(spoken, rate):
+    import soxr
+
+    # Telephone speech, so that every rate holds all of it.
+    narrow = _low_passed(spoken, 3400.0)
+    other = soxr.resample(narrow, 16000, rate)
+    assert _score(other, StreamFormat(rate)).overall == pytest.approx(
+        _score(narrow).overall, abs=8.0
+    )
+
+
 def test_an_unknown_profile_and_a_rate_below_speech_are_refused():
-    with pytest.raises(SettingError, match="one of seed"):
+    with pytest.raises(SettingError, match="one of calibrated, seed"):
         QualitySettings(profile="best")
     with pytest.raises(SettingError, match="4000 Hz or more"):
         QualityMeter(StreamFormat(2000))

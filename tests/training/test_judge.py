@@ -1,0 +1,189 @@
+"""The training of the judge of quality, at a size that takes seconds."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra training")
+pytest.importorskip("pesq", reason="needs the extra quality")
+
+from audiokit.errors import SettingError  # noqa: E402  after the check
+from audiokit.quality.network import N_OUTPUTS, Hearing, JudgeWeights  # noqa: E402  likewise
+from audiokit.training.corpus import load_corpus  # noqa: E402  likewise
+from audiokit.training.judge import (  # noqa: E402  likewise
+    JudgeTrainSettings,
+    judge_loss,
+    lessons,
+    said_of,
+)
+from audiokit.training.judge_calibration import calibration  # noqa: E402  likewise
+from audiokit.training.judge_model import JudgeModel  # noqa: E402  likewise
+from audiokit.training.judge_parts import make_judge_parts, mixed  # noqa: E402  likewise
+from audiokit.training.marks import Marked, MarkedPlan, heard_levels  # noqa: E402  likewise
+from audiokit.training.shipping import weights_digest  # noqa: E402  likewise
+from audiokit.training.takes import make_take  # noqa: E402  likewise
+
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Recordings in the layout of the real ones."""
+    import soundfile
+
+    rng = np.random.default_rng(1)
+    folder = tmp_path_factory.mktemp("train")
+    for kind in ("speech", "noise"):
+        (folder / kind).mkdir()
+    time_s = np.arange(3 * RATE) / RATE
+    for index in range(6):
+        pitch_hz = rng.uniform(100, 200)
+        voice = sum(np.sin(2 * np.pi * pitch_hz * k * time_s) / k for k in range(1, 9))
+        voice = 0.1 * voice * (np.sin(2 * np.pi * 1.3 * time_s) > -0.3)
+        voice += 1e-4 * rng.standard_normal(len(voice))
+        noise = 0.1 * rng.standard_normal(3 * RATE)
+        soundfile.write(folder / f"speech/libri_{index}-1-0000.flac", voice, RATE)
+        soundfile.write(folder / f"speech/wake_{index}.flac", voice[:RATE], RATE)
+        soundfile.write(folder / f"noise/street_{index}.flac", noise, RATE)
+    return load_corpus(folder, held_back=False)
+
+
+@pytest.fixture(scope="module")
+def marked():
+    """Levels of noise that fills the bands, as takes of several lengths, with marks."""
+    rng = np.random.default_rng(2)
+    n_frames = np.array([30, 42, 100, 150], np.int32)
+    levels = rng.normal(-50.0, 10.0, (int(n_frames.sum()), 32)).astype(np.float16)
+    marks = np.array(
+        [
+            [3.0, np.nan, 20.0, 1.0],
+            [1.2, 1.5, np.nan, 1.0],
+            [np.nan, np.nan, np.nan, 0.0],
+            [2, 2, 5, 1],
+        ],
+        np.float32,
+    )
+    faults = np.zeros((4, 7), np.float32)
+    faults[1, 6] = 1.0
+    return Marked(levels, n_frames, marks, faults)
+
+
+def test_the_same_number_gives_the_same_take_and_every_kind_is_level_and_finite(corpus):
+    kinds = set()
+    for number in range(12):
+        one, again = (make_take(np.random.default_rng((1, number)), corpus, RATE) for _ in "ab")
+        np.testing.assert_array_equal(one.heard, again.heard)
+        assert np.isfinite(one.heard).all()
+        assert np.abs(one.heard).max() <= 1.0
+        assert len(one.clean) == RATE
+        kinds |= set(one.faults)
+    assert "noise" in kinds
+
+
+def test_the_noise_of_a_take_has_the_ratio_that_is_told(corpus):
+    rng = np.random.default_rng(8)
+    errors = []
+    while len(errors) < 5:
+        take = make_take(rng, corpus, 2 * RATE)
+        if set(take.faults) != {"noise"} or take.snr_db > 20.0:
+            continue
+        # The level is changed at the end: least squares say by how much.
+        gain = float(take.heard @ take.clean / (take.clean @ take.clean))
+        noise = take.heard / gain - take.clean
+        active = np.mean(np.square(take.clean[np.abs(take.clean) > 0.01 * take.clean.max()]))
+        errors.append(10.0 * np.log10(active / np.mean(np.square(noise))) - take.snr_db)
+    assert np.abs(errors).max() < 3.0
+
+
+def test_torch_and_numpy_say_the_same(marked):
+    torch.manual_seed(4)
+    model = JudgeModel(16, 12)
+    shipped = model.shipped()
+    model.begin_with(shipped)
+    said = said_of(model, lessons(marked)).numpy()
+    values = {
+        name: array.astype(np.float32)
+        * shipped.get(f"{name}.scale", np.float32(1.0)).astype(np.float32)
+        for name, array in shipped.items()
+        if not name.endswith(".scale")
+    }
+    read = {name: np.zeros(1, np.float32) for name in ("spread", "costs", "usual", "limits")}
+    weights = JudgeWeights(**values, **read)
+    ends = np.cumsum(marked.n_frames)
+    for take, (end, length) in enumerate(zip(ends, marked.n_frames, strict=True)):
+        hearing = Hearing(weights)
+        frames = marked.levels[end - length : end].astype(np.float32)
+        for first in range(0, length, 42):
+            hearing.add(frames[first : first + 42])
+        np.testing.assert_allclose(hearing.says(), said[take], atol=1e-4)
+
+
+def test_what_is_not_known_of_a_take_counts_for_nothing(marked):
+    said = torch.zeros(4, N_OUTPUTS)
+    loss = judge_loss(said, marked.marks, marked.faults)
+    # Nobody knows a ratio of the second and the third: what is said of it is free.
+    said[1, 0:3] = 9.0
+    said[2, 0:7] = 9.0
+    assert judge_loss(said, marked.marks, marked.faults) == loss
+    said[0, 1] = 2.0
+    assert judge_loss(said, marked.marks, marked.faults) < loss
+
+
+def test_bands_are_widened_until_enough_of_what_was_held_back_lies_inside():
+    rng = np.random.default_rng(6)
+    true = rng.uniform(0.0, 30.0, 400)
+    said = np.zeros((400, N_OUTPUTS), np.float32)
+    middle = (true + rng.normal(0.0, 4.0, 400)) / 10.0
+    said[:, 0:3] = middle[:, np.newaxis] + [-0.1, 0.0, 0.1]
+    said[:, 3:6] = [1.5, 2.0, 2.5]
+    marks = np.stack([np.full(400, 2.1), np.full(400, np.nan), true, np.ones(400)], axis=1)
+    spread = calibration(said, marks, np.zeros((400, 7), np.float32))["spread"].astype(float)
+    inside = np.abs(10.0 * said[:, 1] - true) <= spread[0] * 1.0
+    assert 0.9 <= inside.mean() <= 0.94
+
+
+def test_parts_are_mixed_at_the_ratio_that_is_told(corpus, tmp_path):
+    parts = make_judge_parts(tmp_path, corpus, n_parts=4, seed=1)
+    inputs, told, n_frames, snr_db = mixed(np.random.default_rng(3), parts, 50)
+    assert inputs.shape[1:] == (6, 42, 32)
+    assert told.shape == (50, 7 * 32)
+    assert (n_frames == 42).all()
+    assert -10.0 < snr_db.min() < 0.0
+    assert snr_db.max() > 20.0
+    # The more noise, the less the level moves.
+    movement = inputs[..., :16].std(dim=(1, 2)).mean(-1).numpy()
+    assert np.corrcoef(movement, snr_db)[0, 1] > 0.5
+
+
+def test_band_levels_are_much_the_same_at_every_rate_that_carries_them():
+    import soxr
+
+    sound = np.random.default_rng(3).standard_normal(RATE).astype(np.float32) * 0.1
+    narrow = soxr.resample(sound, RATE, 8000)
+    wide = soxr.resample(narrow, 8000, 48000)
+    one, other = (
+        heard_levels(each, rate).mean(axis=0) for each, rate in ((narrow, 8000), (wide, 48000))
+    )
+    np.testing.assert_allclose(one[:20], other[:20], atol=0.7)
+    assert (one[26:] == -120.0).all()
+
+
+def test_the_shipped_weights_are_those_of_their_record():
+    folder = resources.files("audiokit.quality")
+    record = json.loads((folder / "judge.json").read_text())
+    with np.load(str(folder / "judge.npz")) as weights:
+        found = weights_digest({name: weights[name] for name in weights.files})
+    assert found == record["weights_sha256"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("n_takes", 0), ("batch", 90000), ("n_parts", 0)])
+def test_settings_out_of_range_are_named(name, value):
+    with pytest.raises(SettingError, match=name):
+        JudgeTrainSettings(**{name: value})
+    if name == "n_takes":
+        with pytest.raises(SettingError, match=name):
+            MarkedPlan(value, 1)

@@ -336,7 +336,7 @@ class JitterBuffer:
             return
         is_hurried = is_scarce or excess_s > _FAR_S
         rate = _HURRIED_RATE if is_hurried else _CALM_RATE
-        if not self._ready.earn(rate * self._n_pull):
+        if not self._ready.earn(rate * self._n_pull, is_hurried=is_hurried):
             return
         longest = self._ready.longest_samples
         likeness = _HURRIED_LIKENESS if is_hurried else _CALM_LIKENESS

@@ -13,16 +13,16 @@ from audiokit.transit.packet_queue import PacketQueue, Waiting
 from audiokit.transit.ready_sound import ReadySound
 from audiokit.transit.receiver_stats import ReceiverStats
 from audiokit.transit.sequencer import Sequencer
-from audiokit.transit.target_delay import TargetDelay
+from audiokit.transit.target_delay import OVERDUE_S, TargetDelay
 
 __all__ = ["JitterBuffer"]
 
 # Deviations from the target that are let be: stretching costs quality, waiting little. What
 # is once too late is brought down further, to where it is near.
 _TOO_LATE_S, _NEAR_S, _TOO_EARLY_S = 0.012, 0.008, 0.010
-# With less sound than this at hand, and the next packet later than usual by so much, it may
-# come too late: time is gained while there is something to stretch.
-_SCARCE_S, _OVERDUE_S = 0.080, 0.005
+# With less sound than this at hand, and the next packet overdue, it may come too late: time is
+# gained while there is something to stretch. Not where most such packets turn out lost.
+_SCARCE_S, _LEAST_LATE_SHARE = 0.080, 0.3
 # What must be left to play after sound was taken out.
 _LEAST_LEFT_S = 0.025
 # Share of time by which sound may be stretched in the long run, when there is no hurry and
@@ -85,6 +85,7 @@ class JitterBuffer:
             packet_s=self.settings.packet_ms / 1000.0,
         )
         self._is_playing = False
+        self._newest_sequence = -1
         self._ready = ReadySound(self.fmt)
         # Samples made up while nothing was there; what they stood for is known later.
         self._n_awaited = 0
@@ -130,9 +131,14 @@ class JitterBuffer:
             now_s: When.
         """
         for placed in self._sequencer.place(packet, now_s):
+            end_ticks = self._queue.end_ticks
             if self._queue.admit(placed):
                 transit_s = placed.arrival_s - placed.ticks * self._s_per_tick
-                self._target.note(placed.arrival_s, transit_s)
+                # After a pause of the sender numbers go on, and nothing is missing.
+                is_next = placed.sequence <= self._newest_sequence + 1
+                missing_s = 0.0 if is_next else (placed.ticks - end_ticks) * self._s_per_tick
+                self._newest_sequence = max(self._newest_sequence, placed.sequence)
+                self._target.note(placed.arrival_s, transit_s, missing_s)
                 self._jitter.note(transit_s)
 
     def pull(self, now_s: float) -> Block:
@@ -150,7 +156,9 @@ class JitterBuffer:
         end_s = queue.end_ticks * self._s_per_tick
         buffered_s = end_s - position_s
         is_scarce = (
-            buffered_s < _SCARCE_S and now_s - end_s - target.base_s > target.usual_s + _OVERDUE_S
+            buffered_s < _SCARCE_S
+            and target.late_share > _LEAST_LATE_SHARE
+            and now_s - end_s - target.base_s > target.usual_s + OVERDUE_S
         )
         self._n_played += self._n_pull
         self._target_sum += target.target_s
@@ -283,7 +291,7 @@ class JitterBuffer:
             return
         repaired = None
         if n_missing == 1 and following.n_samples and not following.is_anew:
-            repaired = self._decoder.recover(following.payload, n_samples)
+            repaired = self._recover(following.payload, n_samples)
         if repaired is None:
             # Where the delay is to fall, nothing is better left out than what nobody said.
             late_s = now_s - self.stream_s + n_samples * self._s_per_sample
@@ -296,6 +304,13 @@ class JitterBuffer:
         self._n_repaired += 1
         self._is_concealing = False
         self._ready.add(repaired)
+
+    def _recover(self, following: bytes, n_samples: int) -> Block | None:
+        try:
+            return self._decoder.recover(following, n_samples)
+        except MalformedPacketError:
+            # It will be counted where its own turn comes.
+            return None
 
     def _conceal(self, n_samples: int) -> None:
         self._n_concealed += n_samples
@@ -321,7 +336,7 @@ class JitterBuffer:
             return
         is_hurried = is_scarce or excess_s > _FAR_S
         rate = _HURRIED_RATE if is_hurried else _CALM_RATE
-        if not self._ready.earn(rate * self._n_pull):
+        if not self._ready.earn(rate * self._n_pull, is_hurried=is_hurried):
             return
         longest = self._ready.longest_samples
         likeness = _HURRIED_LIKENESS if is_hurried else _CALM_LIKENESS
@@ -333,7 +348,7 @@ class JitterBuffer:
         # While packets come unusually late, the delay may have risen for good: there, what is
         # taken out would only have to be put in again.
         target = self._target
-        is_late = target.recent_s > target.usual_s + _OVERDUE_S
+        is_late = target.recent_s > target.usual_s + OVERDUE_S
         needed_s = _SCARCE_S if is_late else _LEAST_LEFT_S + longest * self._s_per_sample
         allowed_s = excess_s + target.target_s - target.recent_s
         if min(allowed_s, buffered_s) > needed_s and self._gather(2 * longest, now_s):

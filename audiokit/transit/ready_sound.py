@@ -9,6 +9,9 @@ from audiokit.transit.stretch import Stretcher
 
 __all__ = ["ReadySound"]
 
+# Where no likeness was found, there is hardly any one or two blocks later.
+_RESTS = 2
+
 
 class ReadySound:
     """Collect blocks of any length, stretch them on request, give them out in equal pieces.
@@ -31,6 +34,7 @@ class ReadySound:
         self._before = self._last = fmt.silence(0)
         # What may be stretched now; below 0 while the last time is being made up for.
         self._credit = 0.0
+        self._n_rests = 0
         self.n_samples = self.n_inserted = self.n_removed = self.n_adjustments = 0
 
     def add(self, block: Block) -> None:
@@ -51,9 +55,17 @@ class ReadySound:
         self._before, self._last = self._last, block
         return block
 
-    def earn(self, n_samples: float) -> bool:
-        """Allow so much stretching more; return whether any is due by now."""
+    def earn(self, n_samples: float, *, is_hurried: bool) -> bool:
+        """Allow so much stretching more; return whether any is due by now.
+
+        Args:
+            n_samples: How much more.
+            is_hurried: Whether to look for a likeness though just now there was none.
+        """
         self._credit = min(self._credit + n_samples, float(self.longest_samples))
+        if self._n_rests and not is_hurried:
+            self._n_rests -= 1
+            return False
         return self._credit >= 0.0
 
     def lengthen(self, *, likeness: float) -> None:
@@ -81,6 +93,7 @@ class ReadySound:
 
     def _replace(self, block: Block | None) -> None:
         if block is None:
+            self._n_rests = _RESTS
             return
         change = len(block) - self.n_samples
         self.n_inserted += max(0, change)

@@ -133,7 +133,7 @@ class Stretcher:
 
 def _likeness(
     mono: NDArray[np.float32], window: NDArray[np.float32], first: int, last: int
-) -> NDArray[np.float32]:
+) -> NDArray[np.float64]:
     """Return the normalised correlation of a window with the signal at lags first to last."""
     n_window = len(window)
     part = mono[first : last + n_window]
@@ -142,5 +142,5 @@ def _likeness(
     np.cumsum(part * part, out=energy[1:])
     power = energy[n_window:] - energy[:-n_window]
     own = float(np.dot(window, window))
-    scores: NDArray[np.float32] = products / np.sqrt(np.maximum(power * own, 1e-12))
+    scores: NDArray[np.float64] = products / np.sqrt(np.maximum(power * own, 1e-12))
     return scores

@@ -6,7 +6,7 @@ import math
 
 from audiokit.transit.fading_histogram import FadingHistogram
 
-__all__ = ["TargetDelay"]
+__all__ = ["OVERDUE_S", "TargetDelay"]
 
 _BIN_S = 0.005
 _N_BINS = 100
@@ -22,7 +22,10 @@ _SHARE_UNUSUAL = 0.2
 # How much of a packet's lateness is forgotten with each that follows: about as fast as the
 # delay falls by stretching.
 _RECENT_FALLS_S = 0.02
-_FIRST_S = 0.06
+_FIRST_S = 0.04
+OVERDUE_S = 0.005
+"""What is later than usual by so much is overdue."""
+_FIRST_LATE_SHARE, _SHARE_LEARNS = 0.25, 0.1
 
 
 class TargetDelay:
@@ -43,6 +46,7 @@ class TargetDelay:
         base_s: Arrival time less stream time of the quickest packet of late.
         target_s: How long after that a packet should be played.
         recent_s: How late the latest packet of the last moments was; falls by and by.
+        late_share: Of packets that were overdue, how many were late, and not lost; 0 to 1.
         usual_s: How much later than the quickest nearly all packets arrive.
     """
 
@@ -51,6 +55,7 @@ class TargetDelay:
         self.base_s = math.inf
         self.target_s = self.usual_s = min(max(_FIRST_S, least_s), most_s)
         self.recent_s = 0.0
+        self.late_share = _FIRST_LATE_SHARE
         self._quickest_s = self._quickest_before_s = math.inf
         self._half_ends_s = -math.inf
         self._lateness = FadingHistogram(_N_BINS, memory=_MEMORY_PACKETS)
@@ -59,12 +64,13 @@ class TargetDelay:
         self._bins_base_s = math.inf
         self._until_reckoned = _RECKON_EVERY
 
-    def note(self, arrival_s: float, transit_s: float) -> float:
+    def note(self, arrival_s: float, transit_s: float, missing_s: float = 0.0) -> float:
         """Take note of a packet; return how late it is, in s.
 
         Args:
             arrival_s: When it arrived.
             transit_s: That, less its time in the stream.
+            missing_s: How much of the stream before it has not arrived.
         """
         if arrival_s >= self._half_ends_s:
             self._quickest_before_s = self._quickest_s
@@ -77,6 +83,10 @@ class TargetDelay:
         if abs(self.base_s - self._bins_base_s) >= _BIN_S:
             self._rebase()
         late_s = transit_s - self.base_s
+        bound_s = self.usual_s + OVERDUE_S
+        if late_s + missing_s > bound_s:
+            # Something was overdue until now: either this packet, or one that is lost.
+            self.late_share += ((late_s > bound_s) - self.late_share) * _SHARE_LEARNS
         self._lateness.fade()
         self._rises.fade()
         index = int(late_s / _BIN_S)

@@ -4,10 +4,11 @@
 
 43 windows of 30 s: recorded traces (AUDIOKIT_TEST_DATA) and made Wi-Fi and cellular links of
 fixed seeds; packets of 20 ms. Ours plays real speech as PCM, whole, in blocks of 10 ms as calls
-do; of the others the playout times are reckoned, to any fraction of a block. Delay is from mouth to ear: from when the first sample of a packet is
-captured to when it is heard. Concealed is what was made up, lost or late, of the sound that
-was heard. R is ITU-T G.107 with the Ie and Bpl of concealed G.711 and the bursts of each
-window; MOS follows from it. Without recordings, made windows alone.
+do; of the others the playout times are reckoned, to any fraction of a block. Delay is from mouth
+to ear: from when the first sample of a packet is captured to when it is heard. Concealed is what
+was made up, lost or late, of the sound that was heard. R is ITU-T G.107 with the Ie and Bpl of
+concealed G.711 and the bursts of each window; MOS follows from it. Without recordings, made
+windows alone.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from cost import print_table
 from jitter_peers import PACKET_S, Playout
 
 from audiokit.stage import StreamFormat
+from audiokit.transit.delay import RandomDelay
 from audiokit.transit.e_model import mean_opinion, rating
 from audiokit.transit.jitter_buffer import JitterBuffer
 from audiokit.transit.jitter_settings import JitterSettings
 from audiokit.transit.link import Link, LinkSettings
+from audiokit.transit.loss import bursty_loss
 from audiokit.transit.packet import Packet
 
 RATE = 16_000
@@ -155,9 +158,9 @@ def players(payloads):
     }
 
 
-def speed(payloads):
+def speed(payloads, settings):
     """Return CPU time per packet of link and buffer, in us, and times real time."""
-    link = Link(LinkSettings(), np.random.default_rng(1))
+    link = Link(settings, np.random.default_rng(1))
     buffer = JitterBuffer(PlainDecoder(), clock_hz=RATE)
     raw = [payload.tobytes() for payload in payloads]
     n_packets = 15_000
@@ -166,9 +169,10 @@ def speed(payloads):
         now_s = (index + 1) * PACKET_S
         payload = raw[index % len(raw)]
         link.push(Packet(index & 0xFFFF, index * N_SAMPLES & 0xFFFFFFFF, payload), now_s)
-        for arrival_s, packet in link.pull(now_s):
-            buffer.push(packet, arrival_s)
-        buffer.pull(now_s)
+        for pull_s in (now_s, now_s + 0.01):
+            for arrival_s, packet in link.pull(pull_s):
+                buffer.push(packet, arrival_s)
+            buffer.pull(pull_s)
     each_s = (time.process_time() - begin_s) / n_packets
     return each_s * 1e6, PACKET_S / each_s
 
@@ -221,8 +225,17 @@ def main():
             for name, row in results.items()
         ],
     )
-    each_us, ratio = speed(payloads)
-    print(f"link and buffer: {each_us:.1f} us of CPU per packet, {ratio:.0f} x real time")
+    links = {
+        "without loss": LinkSettings(),
+        "10 % loss in bursts of 3": LinkSettings(loss=bursty_loss(10.0, burst=3.0)),
+        "and jitter of 40 ms": LinkSettings(
+            loss=bursty_loss(10.0, burst=3.0), delay=RandomDelay(60.0, 40.0)
+        ),
+        "a rough cellular link": jitter_windows.cellular(np.random.default_rng(5)),
+    }
+    for name, settings in links.items():
+        each_us, ratio = speed(payloads, settings)
+        print(f"{name}: {each_us:.1f} us of CPU per packet of 20 ms, {ratio:.0f} x real time")
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2))
 

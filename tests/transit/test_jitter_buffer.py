@@ -114,6 +114,16 @@ def test_where_the_delay_is_to_fall_a_gap_is_made_up_in_part(machine, play):
     assert 80 <= made_up < 3 * 160
 
 
+@pytest.mark.parametrize("percent", [1, 10, 30])
+def test_losses_alone_do_not_stretch_the_sound(machine, play, percent):
+    decoder, buffer = machine
+    lost = np.random.default_rng(percent).random(1500) < percent / 100.0
+    play(buffer, arrivals(decoder, [n for n in range(1500) if not lost[n]]), until_s=30.0)
+    stats = buffer.stats()
+    assert stats.adjustments == 0
+    assert stats.concealed_samples == stats.packets_lost * 160
+
+
 def test_a_lost_packet_is_repaired_from_the_next_where_that_carries_it(numbered, play, settings):
     decoder = numbered(carries_last=True)
     buffer = JitterBuffer(decoder, clock_hz=8000, settings=settings)

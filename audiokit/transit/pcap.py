@@ -96,7 +96,7 @@ class _PcapRecords(_Records):
     def frames(self) -> Iterator[_Frame]:
         data, order = self._data, self._order
         magic, *_, link_type = struct.unpack_from(order + "IHHiIII", data)
-        per_s = 1e9 if magic == _PCAP_NS else 1e6
+        per_s = 10**9 if magic == _PCAP_NS else 10**6
         record = struct.Struct(order + "IIII")
         at = 24
         while at < len(data):
@@ -108,14 +108,14 @@ class _PcapRecords(_Records):
             if n_bytes > _LONGEST_FRAME or at + n_bytes > len(data):
                 self.is_cut_off = True
                 return
-            yield second + fraction / per_s, link_type & 0xFFFF, data[at : at + n_bytes]
+            yield (second * per_s + fraction) / per_s, link_type & 0xFFFF, data[at : at + n_bytes]
             at += n_bytes
 
 
 @dataclass(slots=True)
 class _Interface:
     link_type: int
-    per_s: float
+    per_s: int
     offset_s: int
 
 
@@ -160,7 +160,8 @@ def _from_block(kind: int, body: bytes, section: _Section) -> _Frame | None:
         index, high, low, n_bytes, _ = struct.unpack_from(order + layout, body)
         if index < len(section.interfaces) and 20 + n_bytes <= len(body):
             interface = section.interfaces[index]
-            time_s = interface.offset_s + (high << 32 | low) / interface.per_s
+            ticks = interface.offset_s * interface.per_s + (high << 32 | low)
+            time_s = ticks / interface.per_s
             return time_s, interface.link_type, body[20 : 20 + n_bytes]
     if kind == _SIMPLE and len(body) >= 4 and section.interfaces:
         # Without a time; its frame is padded to whole words.
@@ -170,7 +171,7 @@ def _from_block(kind: int, body: bytes, section: _Section) -> _Frame | None:
 
 
 def _interface(link_type: int, options: bytes, order: str) -> _Interface:
-    interface = _Interface(link_type, 1e6, 0)
+    interface = _Interface(link_type, 10**6, 0)
     at = 0
     while at + 4 <= len(options):
         code, length = struct.unpack_from(order + "HH", options, at)
@@ -180,7 +181,7 @@ def _interface(link_type: int, options: bytes, order: str) -> _Interface:
         if code == _TIME_RESOLUTION and len(value) == 1:
             # The upper bit tells powers of two from powers of ten.
             power = value[0] & 0x7F
-            interface.per_s = 2.0**power if value[0] & 0x80 else 10.0**power
+            interface.per_s = 2**power if value[0] & 0x80 else 10**power
         if code == _TIME_OFFSET and len(value) == 8:
             (interface.offset_s,) = struct.unpack(order + "q", value)
         at += 4 + (length + 3) // 4 * 4

@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python tests/benchmarks/bench_jitter.py [--seed 100] [--json FILE]
 
 43 windows of 30 s: recorded traces (AUDIOKIT_TEST_DATA) and made Wi-Fi and cellular links of
-fixed seeds; packets of 20 ms. Ours plays real speech as PCM, whole; of the others the playout
-times are reckoned. Delay is from mouth to ear: from when the first sample of a packet is
+fixed seeds; packets of 20 ms. Ours plays real speech as PCM, whole, in blocks of 10 ms as calls
+do; of the others the playout times are reckoned, to any fraction of a block. Delay is from mouth to ear: from when the first sample of a packet is
 captured to when it is heard. Concealed is what was made up, lost or late, of the sound that
 was heard. R is ITU-T G.107 with the Ie and Bpl of concealed G.711 and the bursts of each
 window; MOS follows from it. Without recordings, made windows alone.
@@ -33,7 +33,6 @@ from audiokit.transit.packet import Packet
 
 RATE = 16_000
 N_SAMPLES = round(PACKET_S * RATE)
-PULL_S = 0.01
 
 
 class PlainDecoder:
@@ -79,9 +78,10 @@ def speech_payloads(folder):
     return np.round(mono * 32767).astype("<i2").reshape(-1, N_SAMPLES)
 
 
-def ours(arrival_s, payloads):
+def ours(arrival_s, payloads, pull_ms=10):
     """Run the buffer over a window; return its playout."""
-    settings = JitterSettings(pull_ms=round(PULL_S * 1000))
+    pull_s = pull_ms / 1000.0
+    settings = JitterSettings(pull_ms=pull_ms)
     buffer = JitterBuffer(PlainDecoder(), clock_hz=RATE, settings=settings)
     order = np.argsort(arrival_s, kind="stable")
     n_come = int(np.isfinite(arrival_s).sum())
@@ -90,7 +90,7 @@ def ours(arrival_s, payloads):
     at = n_before = n_pulls = 0
     was_made_up = False
     while at < n_come or buffer.buffered_s > 0.0:
-        now_s = n_pulls * PULL_S
+        now_s = n_pulls * pull_s
         n_pulls += 1
         while at < n_come and arrival_s[order[at]] <= now_s:
             index = int(order[at])
@@ -105,7 +105,7 @@ def ours(arrival_s, payloads):
         if n_concealed > n_before:
             result.conceal((n_concealed - n_before) / RATE, goes_on=was_made_up)
         else:
-            result.hear(now_s - stream_s - first * PACKET_S, PULL_S)
+            result.hear(now_s - stream_s - first * PACKET_S, pull_s)
         was_made_up = n_concealed > n_before
         n_before = n_concealed
     stats = buffer.stats()
@@ -144,6 +144,7 @@ def players(payloads):
     """Return ``{name: arrivals -> Playout}``."""
     return {
         "ours": lambda came: ours(came, payloads),
+        "ours, blocks of 20 ms": lambda came: ours(came, payloads, pull_ms=20),
         "fixed 80 ms, discard": jitter_peers.fixed_discard,
         "fixed 80 ms, expand": jitter_peers.fixed_expand,
         "Ramjee, d + 4v": jitter_peers.ramjee,
@@ -198,7 +199,15 @@ def main():
     title = f"{len(windows)} windows of {jitter_windows.WINDOW_S:g} s"
     print_table(
         title,
-        ["played by", "mean delay, ms", "p95, ms", "concealed, %", "stretched, %", "R", "MOS, p10"],
+        [
+            "played by",
+            "mean delay, ms",
+            "p95, ms",
+            "concealed, %",
+            "stretched, %",
+            "R",
+            "MOS, p10",
+        ],
         [
             [
                 name,

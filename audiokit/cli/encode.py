@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from audiokit.cli.coding import Coding, limits_of, raw_of, run_coding
+from audiokit.cli.opus_options import OpusOptions
 from audiokit.cli.options import BatchOptions, RowOptions, Sources, command
 from audiokit.errors import SettingError
 
@@ -26,7 +27,6 @@ _ENDINGS = {
     "ulaw": ("ul", "ulaw", "mulaw"),
     "alaw": ("al", "alaw"),
 }
-_OPUS, _NETWORK = "Opus", "Opus over a network"
 
 
 @command
@@ -44,51 +44,8 @@ def encode(
     channels: Annotated[
         Literal["keep", "mono", "stereo"], typer.Option(help="As they are, their mean, or two.")
     ] = "keep",
-    application: Annotated[
-        Literal["voip", "audio", "lowdelay"],
-        typer.Option(help="Clear speech, faithful sound, or least delay.", rich_help_panel=_OPUS),
-    ] = "voip",
-    bitrate_bps: Annotated[
-        int, typer.Option(help="In bit/s, all channels, 6000 to 510000.", rich_help_panel=_OPUS)
-    ] = 24_000,
-    rate_control: Annotated[
-        Literal["vbr", "constrained", "cbr"],
-        typer.Option(help="Variable, variable within limits, or constant.", rich_help_panel=_OPUS),
-    ] = "vbr",
-    complexity: Annotated[int, typer.Option(help="Effort, 0 to 10.", rich_help_panel=_OPUS)] = 5,
-    bandwidth: Annotated[
-        Literal["auto", "narrow", "medium", "wide", "superwide", "full"],
-        typer.Option(help="Up to 4, 6, 8, 12 or 20 kHz.", rich_help_panel=_OPUS),
-    ] = "auto",
-    signal: Annotated[
-        Literal["auto", "voice", "music"],
-        typer.Option(help="What it is, where that is known.", rich_help_panel=_OPUS),
-    ] = "auto",
-    frame_ms: Annotated[
-        float, typer.Option(help="2.5, 5, 10, 20, 40 or 60 ms.", rich_help_panel=_OPUS)
-    ] = 20.0,
-    fec: Annotated[
-        bool,
-        typer.Option(
-            "--fec/--no-fec",
-            help="Let each packet carry a copy of the last.",
-            rich_help_panel=_NETWORK,
-        ),
-    ] = True,
-    expected_loss_percent: Annotated[
-        int, typer.Option(help="Packets that will be lost, 0 to 100.", rich_help_panel=_NETWORK)
-    ] = 10,
-    dtx: Annotated[
-        bool,
-        typer.Option(
-            "--dtx/--no-dtx", help="Send next to nothing in pauses.", rich_help_panel=_NETWORK
-        ),
-    ] = True,
-    opus_library: Annotated[
-        str | None,
-        typer.Option(help="File of libopus; the best found if not given.", rich_help_panel=_OPUS),
-    ] = None,
     *,
+    opus: OpusOptions,
     batch: BatchOptions,
     output: RowOptions,
 ) -> None:
@@ -97,7 +54,6 @@ def encode(
     The defaults are those of the live client, for speech over a lossy network. What decodes
     has as many samples as went in, each in its place.
     """
-    from audiokit.codec.opus import OpusSettings
     from audiokit.codec.opus_library import find_libopus
     from audiokit.jobs.encode import EncodeJob, EncodeSettings
 
@@ -110,24 +66,13 @@ def encode(
         is_raw=kind in {"ulaw", "alaw"},
         resample=resample,
         channels=channels,
-        opus=OpusSettings(
-            application=application,
-            bitrate_bps=bitrate_bps,
-            rate_control=rate_control,
-            complexity=complexity,
-            bandwidth=bandwidth,
-            signal=signal,
-            fec=fec,
-            expected_loss_percent=expected_loss_percent,
-            dtx=dtx,
-            frame_ms=frame_ms,
-        ),
-        opus_library=opus_library,
+        opus=opus.settings(),
+        opus_library=opus.opus_library,
     )
     job = EncodeJob(limits_of(batch), Path(), raw_of(batch), settings)
     endings = _ENDINGS[kind]
     # Told before the first recording where there is none.
-    libopus = find_libopus(opus_library).version if codec == "opus" else ""
+    libopus = find_libopus(opus.opus_library).version if codec == "opus" else ""
     coding = Coding("encode", job, endings[0], lambda name: _ending(name) in endings, libopus)
     run_coding(sources, out, coding, batch=batch, output=output)
 

@@ -236,9 +236,6 @@ class PairOptions(BatchOptions):
     ] = 600.0
 
 
-_GROUPS = (OutputOptions, RowOptions, TableOptions, GateOptions, BatchOptions, PairOptions)
-
-
 def command(function: Callable[..., None]) -> Callable[..., None]:
     """Make a function a command: unfold option groups, turn errors into exit codes."""
     hints = {
@@ -246,7 +243,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         for name, hint in typing.get_type_hints(function, include_extras=True).items()
     }
     signature = inspect.signature(function)
-    groups = {name: hint for name, hint in hints.items() if hint in _GROUPS}
+    groups = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
     parameters = []
     for name, parameter in signature.parameters.items():
         if name in groups:

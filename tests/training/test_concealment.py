@@ -116,7 +116,9 @@ def test_what_sounds_alike_is_no_difference_and_what_was_added_counts_more():
     assert louder > softer > 0.05
 
 
-@pytest.mark.parametrize(("name", "value"), [("n_gaps", 0), ("batch", 0), ("batch", 50000), ("rate", -1.0)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("n_gaps", 0), ("batch", 0), ("batch", 50000), ("rate", -1.0)]
+)
 def test_settings_out_of_range_are_named(name, value):
     with pytest.raises(SettingError, match=name):
         ConcealmentTrainSettings(**{name: value})

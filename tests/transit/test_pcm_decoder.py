@@ -11,6 +11,8 @@ from audiokit.errors import MalformedPacketError
 from audiokit.stage import StreamFormat
 from audiokit.transit.concealer import new_concealer
 from audiokit.transit.decoder import PacketDecoder
+from audiokit.transit.jitter_buffer import JitterBuffer
+from audiokit.transit.packet import Packet
 from audiokit.transit.pcm_decoder import PcmDecoder, expand_pcm16
 
 TABLE = (np.arange(256, dtype=np.float32) - 128.0) / 128.0
@@ -87,3 +89,28 @@ def test_a_reset_forgets_the_stream():
     one.decode(tone(3200).tobytes())
     one.reset()
     assert not one.conceal(320).any()
+
+
+def through_buffer(plc, sound, lost):
+    """Return what a jitter buffer plays of packets of 20 ms that all come in time but `lost`."""
+    buffer = JitterBuffer(decoder(plc), clock_hz=16000)
+    played = []
+    for at in range(len(sound) // 320 + 20):
+        now_s = 0.02 * at
+        if at < len(sound) // 320 and at not in lost:
+            payload = sound[320 * at : 320 * (at + 1)].tobytes()
+            buffer.push(Packet(sequence=at, timestamp=320 * at, payload=payload), now_s)
+        played += [buffer.pull(now_s), buffer.pull(now_s + 0.01)]
+    return np.concatenate(played)[:, 0]
+
+
+@pytest.mark.parametrize("plc", ["pitch", "bridge"])
+def test_behind_a_jitter_buffer_a_loss_leaves_no_hole_and_no_click(plc):
+    sound = tone(32000)
+    played = through_buffer(plc, sound, {40, 60, 61})
+    heard = np.flatnonzero(played)
+    within = played[heard[0] + 1600 : heard[-1] - 3200]
+    usual = np.abs(np.diff(sound.astype(np.float64))).max() / 32768.0
+    assert np.abs(np.diff(within)).max() < 1.3 * usual
+    level = np.sqrt(np.square(within[: len(within) // 80 * 80].reshape(-1, 80)).mean(axis=1))
+    assert level.min() > 0.5 * level.max()

@@ -27,6 +27,7 @@ COMMANDS = {
     "convert": "Change container, sample rate, bit depth or channels.",
     "encode": "Encode speech: Opus in Ogg, or G.711 in WAV or bare.",
     "decode": "Decode Opus or G.711; what was lost is concealed.",
+    "simulate": "Hear what speech sounds like behind a network, and measure it.",
     "denoise": "Take away noise, hum, wind, clicks, clipping and the room.",
     "echo": "Take the far end's echo out of a microphone.",
     "segment": "Find where people speak, and write labels.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["columns_of", "compare_line", "details_of", "score_line"]
+__all__ = ["columns_of", "compare_line", "details_of", "score_line", "simulate_line"]
 
 Row = Mapping[str, Any]
 
@@ -88,6 +88,19 @@ def compare_line(row: Row) -> dict[str, Any]:
     names = ("si_sdr_db", "pesq", "stoi", "delay_ms", "gain_db")
     line = {"source": row["source"]} | {name: row.get(name) for name in names}
     return line | {"remarks": "; ".join(_said(row, ("error", "reason", "remarks")))}
+
+
+def simulate_line(row: Row) -> dict[str, Any]:
+    """Return what a person wants to see of a row of a call, few enough for 80 columns.
+
+    Args:
+        row: Of ``audiokit simulate``.
+    """
+    names = ("loss_percent", "concealed_percent", "delay_ms", "mos", "pesq", "stoi")
+    short = {"loss_percent": "loss_%", "concealed_percent": "made_up_%"}
+    line = {"source": row["source"], "network": row.get("network")}
+    line |= {short.get(name, name): row.get(name) for name in names}
+    return line | {"remarks": "; ".join(_said(row, ("error",)))}
 
 
 def _counted(row: Row) -> Iterator[str]:

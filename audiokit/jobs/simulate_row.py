@@ -23,7 +23,7 @@ COLUMNS = (
 
 
 def call_facts(call: Call) -> dict[str, Any]:
-    """Return what a call was like, under Python names; ``webrtc`` holds the browsers' names."""
+    """Return what a call was like, under Python names; ``webrtc.`` before those of browsers."""
     counts, stats = call.counts, call.stats()
     delay_s, p95_s = call.mean_delay_s(), call.delay_below_s(0.95)
     rating_r = None
@@ -56,7 +56,7 @@ def call_facts(call: Call) -> dict[str, Any]:
         "jitter_ms": round(1000.0 * stats.jitter, 3),
         "rating_r": None if rating_r is None else round(rating_r, 2),
         "mos": None if rating_r is None else round(mean_opinion(rating_r), 3),
-        "webrtc": stats.as_webrtc(),
+        **{f"webrtc.{name}": value for name, value in stats.as_webrtc().items()},
     }
 
 

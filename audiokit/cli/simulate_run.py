@@ -161,7 +161,8 @@ class _Run(ABC):
             part.open("w", encoding="utf-8", errors="backslashreplace") as to,
         ):
             if self.simulation.is_page:
-                to.write(simulation_page(rows, self.pictures()))
+                settings = self.simulation.at(self.simulation.points[0])
+                to.write(simulation_page(rows, self.pictures(), settings))
             else:
                 emit_rows(rows, OutputOptions(json=True), schema=_SCHEMA, to=to)
 
@@ -223,7 +224,7 @@ class _OneSource(_Run):
         settings = self.simulation.at(point)
         pictures = None
         if self.simulation.is_page and len(self._pictures) < MOST_PICTURES:
-            pictures = CallPictures(point.name or name)
+            pictures = CallPictures(point.name or Path(name).name, pull_ms=settings.jitter.pull_ms)
         if self._out != "-":
             settings = replace(settings, write=_writing(Path(self._out)))
             remove_parts(point.place(Path(self._out)))

@@ -17,6 +17,7 @@ EXAMPLES = (
     "audiokit decode calls/ -o wav/ --sample-rate 16000 --json",
     "audiokit decode meeting.webm -o meeting.flac --container flac",
     "audiokit decode call.ul -o call.wav",
+    "audiokit decode call.pcap -o call.wav",
     "audiokit decode - -o - < talk.opus > talk.wav",
 )
 _Container = Literal["wav", "flac", "raw"]
@@ -51,8 +52,9 @@ def decode(
 ) -> None:
     """Decode Opus or G.711; what was lost is concealed.
 
-    Opus in Ogg, WebM, Matroska, MP4 and CAF; G.711 in WAV, AU or bare. Lost packets come from the
-    copies in those after them (FEC), where there are any; the row tells how much was lost.
+    Opus in Ogg, WebM, Matroska, MP4 and CAF; G.711 in WAV, AU or bare; either in captures of
+    calls (pcap, rtpdump). Lost packets come from the copies in those after them (FEC), where
+    there are any; the row tells how much was lost.
     """
     from audiokit.codec.opus_library import libraries
     from audiokit.files.write import WriteSettings

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from audiokit.cli.coding import Coding, limits_of, raw_of, run_coding
-from audiokit.cli.opus_options import OpusOptions
 from audiokit.cli.options import BatchOptions, RowOptions, Sources, command
+from audiokit.cli.opus_options import OpusOptions
 from audiokit.errors import SettingError
 
 EXAMPLES = (

@@ -243,7 +243,11 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         for name, hint in typing.get_type_hints(function, include_extras=True).items()
     }
     signature = inspect.signature(function)
-    groups = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
+    groups: dict[str, type[Any]] = {
+        name: hint
+        for name, hint in hints.items()
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint)
+    }
     parameters = []
     for name, parameter in signature.parameters.items():
         if name in groups:

@@ -30,9 +30,7 @@ class OpusOptions:
         Literal["vbr", "constrained", "cbr"],
         typer.Option(help="Variable, variable within limits, or constant.", rich_help_panel=_OPUS),
     ] = "vbr"
-    complexity: Annotated[
-        int, typer.Option(help="Effort, 0 to 10.", rich_help_panel=_OPUS)
-    ] = 5
+    complexity: Annotated[int, typer.Option(help="Effort, 0 to 10.", rich_help_panel=_OPUS)] = 5
     bandwidth: Annotated[
         Literal["auto", "narrow", "medium", "wide", "superwide", "full"],
         typer.Option(help="Up to 4, 6, 8, 12 or 20 kHz.", rich_help_panel=_OPUS),

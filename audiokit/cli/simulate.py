@@ -14,7 +14,7 @@ from audiokit.errors import SettingError
 
 if TYPE_CHECKING:
     from audiokit.cli.gating import Gating
-    from audiokit.jobs.simulate import SimulateSettings
+    from audiokit.jobs.simulate_settings import SimulateSettings
     from audiokit.jobs.simulate_sweep import Point
 
 EXAMPLES = (
@@ -53,7 +53,9 @@ def simulate(
     ] = None,
     quality: Annotated[
         bool | None,
-        typer.Option("--quality/--no-quality", help="PESQ and STOI; where installed if not given."),
+        typer.Option(
+            "--quality/--no-quality", help="PESQ and STOI; where installed if not given."
+        ),
     ] = None,
     *,
     link: LinkOptions,
@@ -121,9 +123,9 @@ def _settings(
     receiver: ReceiverOptions,
     opus: OpusOptions,
 ) -> SimulateSettings:
-    from audiokit.jobs.simulate import SimulateSettings
     from audiokit.jobs.simulate_codec import CodecSettings
     from audiokit.jobs.simulate_link import read_recorded
+    from audiokit.jobs.simulate_settings import SimulateSettings
     from audiokit.transit.jitter_settings import JitterSettings
 
     return SimulateSettings(

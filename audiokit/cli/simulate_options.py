@@ -17,12 +17,14 @@ _LINK, _RECEIVER = "Network (several values, as 0,5,10: each in turn)", "Receive
 class LinkOptions:
     """What happens on the way; text where several values may be given."""
 
-    loss: Annotated[
-        str, typer.Option(help="Packets lost, in percent.", rich_help_panel=_LINK)
-    ] = "0"
+    loss: Annotated[str, typer.Option(help="Packets lost, in percent.", rich_help_panel=_LINK)] = (
+        "0"
+    )
     burst: Annotated[
         str | None,
-        typer.Option(help="Mean packets lost in a row; random if not given.", rich_help_panel=_LINK),
+        typer.Option(
+            help="Mean packets lost in a row; random if not given.", rich_help_panel=_LINK
+        ),
     ] = None
     delay_ms: Annotated[
         str | None,

@@ -22,13 +22,14 @@ from audiokit.cli.options import BatchOptions, OutputOptions
 from audiokit.cli.row_file import check_target
 from audiokit.cli.run import batch_settings, found_sources, say_summary
 from audiokit.cli.tables import simulate_line
-from audiokit.errors import AudiokitError, ItemError, SettingError
 from audiokit.codec.opus_library import libraries
+from audiokit.errors import AudiokitError, ItemError, SettingError
 from audiokit.files.atomic import remove_parts, replacing
 from audiokit.files.write import WriteSettings, container_of
-from audiokit.jobs.simulate import SimulateJob, SimulateSettings, simulate_file
+from audiokit.jobs.simulate import SimulateJob, simulate_file
 from audiokit.jobs.simulate_capture import check_capture
 from audiokit.jobs.simulate_page import MOST_PICTURES, CallPictures, simulation_page
+from audiokit.jobs.simulate_settings import SimulateSettings
 from audiokit.jobs.simulate_sweep import Point
 from audiokit.jobs.task import ProcessTask
 
@@ -102,13 +103,11 @@ def run_simulation(
     simulation.gating.finish()
 
 
-def _run_of(
-    sources: Sequence[str], out: str, simulation: Simulation, batch: BatchOptions
-) -> _Run:
+def _run_of(sources: Sequence[str], out: str, simulation: Simulation, batch: BatchOptions) -> _Run:
     is_name = out != "-" and not is_folder(out) and is_file_name(out)
-    if list(sources) == ["-"] or (len(sources) == 1 and Path(sources[0]).is_file()):
-        if is_name or out == "-":
-            return _OneSource(sources[0], out, simulation, batch)
+    is_one = len(sources) == 1 and (sources[0] == "-" or Path(sources[0]).is_file())
+    if is_one and (is_name or out == "-"):
+        return _OneSource(sources[0], out, simulation, batch)
     if is_name or out in ("", "-"):
         # Where nothing is found, that is the fault to tell.
         next(found_sources(sources, batch, None), None)
@@ -183,9 +182,7 @@ class _Run(ABC):
 class _OneSource(_Run):
     """One file or stream, to one file or stream for each network."""
 
-    def __init__(
-        self, source: str, out: str, simulation: Simulation, batch: BatchOptions
-    ) -> None:
+    def __init__(self, source: str, out: str, simulation: Simulation, batch: BatchOptions) -> None:
         super().__init__(simulation, batch)
         self._source, self._out = source, out
         self._failure: AudiokitError | None = None
@@ -210,7 +207,7 @@ class _OneSource(_Run):
             places = {kind: str(path) for kind, path in self._places(point).items()}
             yield {"source": self._source, "network": point.name or None, **places}
 
-    def rows(self, output: OutputOptions) -> Iterator[Row]:
+    def rows(self, output: OutputOptions) -> Iterator[Row]:  # noqa: ARG002  one needs no bar
         for point in self.simulation.points:
             yield self._row(point)
             if self._failure is not None:
@@ -257,8 +254,7 @@ class _OneSource(_Run):
     def pictures(self) -> Sequence[CallPictures]:
         return self._pictures
 
-    def close(self, output: OutputOptions) -> None:
-        del output
+    def close(self, output: OutputOptions) -> None:  # noqa: ARG002  the row says it all
         if self._failure is not None:
             raise self._failure
 

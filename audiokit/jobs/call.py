@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
 from audiokit.stage import Block
@@ -21,20 +19,16 @@ _LONGEST_PAUSE_S = 30.0
 _N_DELAY_BINS, _BIN_S = 6000, 0.001
 
 
-class CallWatcher(Protocol):
-    """Who is told of every packet and every block of a call."""
+class CallWatcher:
+    """Who is told of every packet and every block of a call; takes note of nothing itself."""
 
     def sent(self, packet: Packet, sent_s: float) -> None:
         """Take note of a packet that was sent, by the sender's clock."""
-        ...
 
     def arrived(self, packet: Packet, arrival_s: float) -> None:
         """Take note of a packet that arrived, be it twice, by the receiver's clock."""
-        ...
 
-    def heard(
-        self, block: int, delay_s: float, stream_s: float, buffer: JitterBuffer
-    ) -> None:
+    def heard(self, block: int, delay_s: float, stream_s: float, buffer: JitterBuffer) -> None:
         """Take note of a block.
 
         Args:
@@ -44,7 +38,6 @@ class CallWatcher(Protocol):
             stream_s: Where that lies in the stream, in s after the first arrived packet.
             buffer: As it is after the block.
         """
-        ...
 
 
 class Call:

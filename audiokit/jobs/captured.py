@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
@@ -10,6 +10,7 @@ from typing import TypeAlias
 from audiokit.codec.opus_packet import duration_48k, parse_packet
 from audiokit.errors import EmptyError, FormatError, MalformedPacketError, TooLongError
 from audiokit.files.source import ByteSource
+from audiokit.jobs.simulate_codec import Codec
 from audiokit.stage import StreamFormat
 from audiokit.transit.packet import OPUS_CLOCK_HZ, Packet, sequence_distance, timestamp_distance
 from audiokit.transit.pcap import is_pcap, read_pcap
@@ -22,7 +23,7 @@ Timed: TypeAlias = tuple[float, Packet]
 
 _MOST_BYTES = 512 << 20
 # RFC 3551, tables 4 and 5.
-_STATIC = {
+_STATIC: Mapping[int, tuple[Codec, StreamFormat]] = {
     0: ("ulaw", StreamFormat(8_000, 1)),
     8: ("alaw", StreamFormat(8_000, 1)),
     10: ("pcm", StreamFormat(44_100, 2)),
@@ -41,7 +42,7 @@ class CapturedStream:
 
     Args:
         kind: ``pcap`` or ``rtpdump``.
-        codec: ``opus``, ``ulaw``, ``alaw`` or ``pcm``.
+        codec: What they hold.
         fmt: What comes of decoding it.
         clock_hz: Of the timestamps.
         payload_type: Of the packets with sound.
@@ -51,7 +52,7 @@ class CapturedStream:
     """
 
     kind: str
-    codec: str
+    codec: Codec
     fmt: StreamFormat
     clock_hz: int
     payload_type: int
@@ -77,7 +78,7 @@ def is_capture(head: bytes) -> bool:
 
 
 def read_captured(
-    source: ByteSource, codec: str | None = None, fmt: StreamFormat | None = None
+    source: ByteSource, codec: Codec | None = None, fmt: StreamFormat | None = None
 ) -> CapturedStream:
     """Return the stream with the most packets that can be decoded.
 
@@ -122,7 +123,7 @@ def read_captured(
 
 
 def _taken(
-    stream: RtpStream, kind: str, held: tuple[str, StreamFormat, int], warnings: tuple[str, ...]
+    stream: RtpStream, kind: str, held: tuple[Codec, StreamFormat, int], warnings: tuple[str, ...]
 ) -> CapturedStream:
     codec, fmt, payload_type = held
     # Captures of several interfaces are not always in order.
@@ -141,8 +142,8 @@ def _taken(
 
 
 def _held_by(
-    stream: RtpStream, codec: str | None, fmt: StreamFormat | None
-) -> tuple[str, StreamFormat, int] | None:
+    stream: RtpStream, codec: Codec | None, fmt: StreamFormat | None
+) -> tuple[Codec, StreamFormat, int] | None:
     """Return codec, format and payload type of a stream; None where nobody knows."""
     counts: dict[int, int] = {}
     for _, packet in stream.packets:

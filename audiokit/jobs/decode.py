@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, BinaryIO, cast
 
 from audiokit.codec.ogg_reader import OggLink
+from audiokit.codec.ogg_writer import OpusHead
 from audiokit.codec.opus import OPUS_RATES, check_opus_format
 from audiokit.codec.opus_binding import open_opus
 from audiokit.codec.opus_stream import OpusStreamDecoder
 from audiokit.errors import EmptyError, FormatError
 from audiokit.files.raw import RawFormat
 from audiokit.files.read import open_audio
-from audiokit.files.source import open_source
+from audiokit.files.source import ByteSource, open_source
 from audiokit.files.write import WriteSettings, open_writer
 from audiokit.jobs.blocks import BLOCK_SAMPLES
+from audiokit.jobs.captured import is_capture, read_captured
+from audiokit.jobs.captured_opus import PRE_SKIP_48K, in_order, opus_items
+from audiokit.jobs.captured_sound import CapturedSound
 from audiokit.jobs.coding import CodingJob, Row, coding_row
 from audiokit.jobs.opus_source import OpusSource, open_opus_source
 from audiokit.jobs.task import LengthGuard, Limits, ProcessTask
@@ -67,6 +72,9 @@ class DecodeJob(CodingJob):
 def decode_file(task: ProcessTask, settings: DecodeSettings, limits: Limits | None = None) -> Row:
     """Decode one file of Opus (Ogg, Matroska, WebM, MP4, CAF) or G.711 (WAV, AU, bare).
 
+    Of a capture (pcap, rtpdump) the largest stream that can be decoded is taken, in the order in
+    which it was sent, as if every packet had come in time.
+
     What is lost or damaged is concealed, and told in the row.
 
     Args:
@@ -87,6 +95,8 @@ def decode_file(task: ProcessTask, settings: DecodeSettings, limits: Limits | No
             if source.suffix in _BARE and source.head[:4] not in (b"RIFF", b"OggS"):
                 bare = RawFormat(_BARE[source.suffix], _TELEPHONE_RATE)
                 return _decode_g711(replace(task, raw=bare), settings, limits or Limits())
+            if is_capture(source.head):
+                return _decode_captured(task, source, settings, limits or Limits())
             found = open_opus_source(source)
             if found is not None:
                 with found:
@@ -142,6 +152,40 @@ def _decode_opus(
         "libopus_version": library.found.version,
     }
     return coding_row(facts, warnings=[*found.warnings, *warnings, *writer.warnings])
+
+
+def _decode_captured(
+    task: ProcessTask, source: ByteSource, settings: DecodeSettings, limits: Limits
+) -> Row:
+    stream = read_captured(source)
+    if stream.codec == "opus":
+        packets = in_order((packet for _, packet in stream.packets), stream.payload_type)
+        head = OpusHead(stream.fmt.channels, PRE_SKIP_48K, stream.fmt.sample_rate)
+        items = chain([OggLink(head, b"")], opus_items(packets))
+        found = OpusSource(stream.kind, head, {}, items, list(stream.warnings))
+        return _decode_opus(task, found, settings, limits)
+    sound = CapturedSound(stream)
+    length = LengthGuard(task.name, stream.fmt, limits)
+    with open_writer(task.outputs["audio"], stream.fmt, settings.write) as writer:
+        for block in sound.blocks():
+            length.count(len(block))
+            writer.write(block)
+        length.finish()
+    warnings = list(stream.warnings)
+    if sound.n_broken:
+        warnings.append(f"{sound.n_broken} packets did not decode, and were concealed")
+    facts: dict[str, Any] = {
+        "duration_s": round(length.duration_s, 6),
+        "sample_rate": stream.fmt.sample_rate,
+        "channels": stream.fmt.channels,
+        "codec": stream.codec,
+        "container": stream.kind,
+        "bitrate_bps": round(8 * sound.n_bytes / length.duration_s),
+        "n_packets": sound.n_packets,
+        "payload_bytes": sound.n_bytes,
+        "lost_s": round(stream.fmt.seconds(sound.n_lost_samples), 6),
+    }
+    return coding_row(facts, warnings=[*warnings, *writer.warnings])
 
 
 def _decode_g711(task: ProcessTask, settings: DecodeSettings, limits: Limits) -> Row:

@@ -13,10 +13,10 @@ from audiokit.codec.ogg_writer import OggOpusWriter, OpusHead, opus_tags
 from audiokit.errors import EmptyError, SettingError
 from audiokit.files.atomic import output_to
 from audiokit.files.output import Output
+from audiokit.jobs.call import CallWatcher
 from audiokit.jobs.captured_opus import PRE_SKIP_48K, in_order, opus_items
 from audiokit.stage import StreamFormat
 from audiokit.transit.datagram import Datagram
-from audiokit.transit.jitter_buffer import JitterBuffer
 from audiokit.transit.packet import Packet, build_rtp
 from audiokit.transit.pcap import write_pcap
 from audiokit.transit.rtpdump import write_rtpdump
@@ -26,8 +26,8 @@ __all__ = ["CaptureFile", "check_capture", "open_capture"]
 _ENDINGS = ("pcap", "rtpdump", "opus")
 
 
-class CaptureFile(ABC):
-    """Takes packets as they arrive, and writes them: a `CallWatcher`.
+class CaptureFile(CallWatcher, ABC):
+    """Takes packets as they arrive, and writes them.
 
     Args:
         output: Where the bytes go.
@@ -35,16 +35,6 @@ class CaptureFile(ABC):
 
     def __init__(self, output: Output) -> None:
         self.output = output
-
-    def sent(self, packet: Packet, sent_s: float) -> None:
-        """Take note of nothing: who captures stands at the receiver."""
-
-    def heard(self, block: int, delay_s: float, stream_s: float, buffer: JitterBuffer) -> None:
-        """Take note of nothing, likewise."""
-
-    @abstractmethod
-    def arrived(self, packet: Packet, arrival_s: float) -> None:
-        """Take a packet."""
 
     @abstractmethod
     def finish(self) -> None:
@@ -95,7 +85,7 @@ class _OggFile(CaptureFile):
         self._fmt, self._pre_skip = fmt, pre_skip_48k
         self._packets: list[Packet] = []
 
-    def arrived(self, packet: Packet, arrival_s: float) -> None:
+    def arrived(self, packet: Packet, arrival_s: float) -> None:  # noqa: ARG002  Ogg has none
         self._packets.append(packet)
 
     def finish(self) -> None:

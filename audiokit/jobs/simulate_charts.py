@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ _LOWEST_PEAK = 1e-3
 # Of the delay's axis: the first that leaves no more than so many marks.
 _STEPS_MS = (20, 50, 100, 200, 500, 1000, 2000, 5000)
 _MOST_MARKS = 4
-Values = NDArray[np.float64]
+Values = NDArray[np.floating[Any]]
 
 
 def waveform(envelope: Envelope, duration_s: float, *, peak: float, label: str) -> str:
@@ -57,15 +58,10 @@ def loss_map(trail: Trail, duration_s: float, *, block_s: float) -> str:
     packet_s = float(np.median(np.diff(sent_s))) if len(sent_s) > 1 else block_s
     made_up = np.frombuffer(trail.is_made_up, np.int8).astype(np.float64)
     at_s = np.frombuffer(trail.block, np.int64) * block_s
-    drawing = "".join(
-        (
-            f'<path class="lost" d="{_bars(sent_s - sent_s[:1], lost, packet_s, duration_s, 2)}"/>',
-            f'<path class="made" d="{_bars(at_s, made_up, block_s, duration_s, 52)}"/>',
-        )
-    )
-    caption = (
-        f"{_key('lost')} packets that never came, above; {_key('made')} sound made up, below"
-    )
+    above = _bars(sent_s - sent_s[:1], lost, packet_s, duration_s=duration_s, top=2)
+    below = _bars(at_s, made_up, block_s, duration_s=duration_s, top=52)
+    drawing = f'<path class="lost" d="{above}"/><path class="made" d="{below}"/>'
+    caption = f"{_key('lost')} packets that never came, above; {_key('made')} sound made up, below"
     return _figure(caption, drawing, label="Packets lost, and sound made up", style="lanes")
 
 
@@ -78,7 +74,7 @@ def delay_chart(trail: Trail, duration_s: float, *, block_s: float) -> str:
         block_s: How long a block is.
     """
     at_s = np.frombuffer(trail.block, np.int64) * block_s
-    series = [
+    series: list[Values] = [
         np.frombuffer(values, np.float32).astype(np.float64)
         for values in (trail.heard_delay_ms, trail.buffered_ms, trail.target_ms)
     ]
@@ -120,7 +116,7 @@ def _key(style: str) -> str:
     )
 
 
-def _bars(at_s: Values, marks: Values, each_s: float, duration_s: float, top: int) -> str:
+def _bars(at_s: Values, marks: Values, each_s: float, *, duration_s: float, top: int) -> str:
     """Return bars 46 high where something is marked; fainter ones are narrower."""
     if not len(marks) or duration_s <= 0.0:
         return ""

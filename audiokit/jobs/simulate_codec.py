@@ -227,7 +227,8 @@ def _pcm16(block: Block) -> bytes:
     scaled = block * np.float32(32768.0)
     np.rint(scaled, out=scaled)
     np.clip(scaled, np.float32(-32768.0), np.float32(32767.0), out=scaled)
-    return scaled.astype(">i2").tobytes()
+    data: bytes = scaled.astype(">i2").tobytes()
+    return data
 
 
 def _expanded(payload: bytes, *, law: Law) -> Block:

@@ -34,6 +34,7 @@ _TEMPLATE = Path(__file__).with_suffix(".html")
 _LISTEN_S = 60.0
 _MINUS, _NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
 _MOST_ROWS = 1000
+_PARTS = {"codec": "Sender", "network": "Network", "jitter": "Receiver"}
 # What a table of several calls shows: column, head, decimals.
 _SUMMARY = (
     ("loss_percent", "Lost, %", 1),
@@ -203,19 +204,15 @@ def _figures(row: Mapping[str, Any]) -> str:
         ("Came too late to be played", str(row["packets_discarded"])),
         ("Played from the next packet's copy (FEC)", str(row["packets_repaired"])),
         (
-            "Made up",
-            f"{_shown(row['concealed_percent'], 2)} % of the sound, "
-            f"{row['concealment_events']} times",
+            "Made up, of the sound",
+            f"{_shown(row['concealed_percent'], 2)} %, {row['concealment_events']} times",
         ),
         (
-            "Stretched",
-            f"{_shown(row['stretched_percent'], 2)} % of the sound, {row['adjustments']} times",
+            "Stretched, of the sound",
+            f"{_shown(row['stretched_percent'], 2)} %, {row['adjustments']} times",
         ),
-        (
-            "Delay from mouth to ear",
-            f"{_shown(row['delay_ms'], 1)} ms on average, 95 % below "
-            f"{_shown(row['delay_p95_ms'], 0)} ms",
-        ),
+        ("Delay from mouth to ear", f"{_shown(row['delay_ms'], 1)} ms on average"),
+        ("Of 95 % of the sound, below", f"{_shown(row['delay_p95_ms'], 0)} ms"),
         ("Of it in the jitter buffer", f"{_shown(row['buffer_delay_ms'], 1)} ms"),
         ("Jitter of the arrivals (RFC 3550)", f"{_shown(row['jitter_ms'], 1)} ms"),
         ("E-model: R, MOS", f"{_shown(row['rating_r'], 1)}, {_shown(row['mos'], 2)}"),
@@ -235,12 +232,12 @@ def _settings(settings: Any) -> Iterator[str]:
     rows = []
     for part in dataclasses.fields(settings):
         value = getattr(settings, part.name)
-        if part.name in ("codec", "network", "jitter"):
+        if part.name in _PARTS:
             said = ", ".join(_said(value))
-            rows.append(f"<tr>{row_head(part.name)}<td>{html.escape(said)}</td></tr>")
+            rows.append(f"<tr>{row_head(_PARTS[part.name])}<td>{html.escape(said)}</td></tr>")
     recorded = settings.recorded
     if recorded is not None:
-        rows.append(f"<tr>{row_head('trace')}<td>{type(recorded).__name__}</td></tr>")
+        rows.append(f"<tr>{row_head('Trace')}<td>{type(recorded).__name__}</td></tr>")
     yield f'<table class="list"><tbody>{"".join(rows)}</tbody></table>'
 
 

@@ -84,15 +84,16 @@ def measured(call: Heard) -> dict[str, Any]:
     as_heard = _placed(_mean(call.heard), call.begin_samples, len(said))
     found: dict[str, Any] = dict.fromkeys(MEASURES)
     if rate >= pesq_rate:
-        sides = [_resampled(side, rate, pesq_rate) for side in (said, as_heard)]
-        found["pesq"] = _rounded(pesq_engine.measure_pesq(*sides, mode=mode), 3)
+        one, other = (_resampled(side, rate, pesq_rate) for side in (said, as_heard))
+        found["pesq"] = _rounded(pesq_engine.measure_pesq(one, other, mode=mode), 3)
         found["pesq_mode"] = mode
     in_place = call.trail.in_place(call.heard, rate, n_pull=call.n_pull)
     back = _placed(_mean(in_place), call.begin_samples, len(said))
     stoi_rate = min(rate, _STOI_RATE_HZ)
-    sides = [_resampled(side, rate, stoi_rate) for side in (said, back)]
-    found["stoi"] = _rounded(stoi_engine.measure_stoi(*sides, stoi_rate), 4)
-    found["estoi"] = _rounded(stoi_engine.measure_stoi(*sides, stoi_rate, is_extended=True), 4)
+    one, other = (_resampled(side, rate, stoi_rate) for side in (said, back))
+    for name, is_extended in (("stoi", False), ("estoi", True)):
+        value = stoi_engine.measure_stoi(one, other, stoi_rate, is_extended=is_extended)
+        found[name] = _rounded(value, 4)
     return found
 
 
@@ -100,9 +101,7 @@ def _mean(block: Block) -> NDArray[np.float32]:
     return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
 
 
-def _placed(
-    samples: NDArray[np.float32], begin: int, n_samples: int
-) -> NDArray[np.float32]:
+def _placed(samples: NDArray[np.float32], begin: int, n_samples: int) -> NDArray[np.float32]:
     """Return so many samples, of which those given begin at a place."""
     placed = np.zeros(n_samples, np.float32)
     kept = samples[max(0, -begin) :][: max(0, n_samples - max(0, begin))]

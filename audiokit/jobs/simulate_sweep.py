@@ -62,9 +62,7 @@ def points_of(usual: NetworkSettings, given: Mapping[str, str | None]) -> list[P
         SettingError: One is no number, out of range, or given twice; or there are more than
             1000 combinations.
     """
-    values = {
-        flag: _numbers(flag, text) for flag, text in given.items() if text is not None
-    }
+    values = {flag: _numbers(flag, text) for flag, text in given.items() if text is not None}
     n_points = math.prod(len(numbers) for numbers in values.values())
     if n_points > _MOST_POINTS:
         raise SettingError("loss", f"{n_points} combinations", f"{_MOST_POINTS} at most")

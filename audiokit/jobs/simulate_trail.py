@@ -8,6 +8,7 @@ from array import array
 import numpy as np
 from numpy.typing import NDArray
 
+from audiokit.jobs.call import CallWatcher
 from audiokit.stage import Block
 from audiokit.transit.jitter_buffer import JitterBuffer
 from audiokit.transit.packet import Packet, sequence_distance
@@ -16,7 +17,7 @@ from audiokit.transit.trace import Trace
 __all__ = ["Trail"]
 
 
-class Trail:
+class Trail(CallWatcher):
     """Remember what became of every packet, and how far behind every block was.
 
     Takes some 16 bytes per packet and 40 per block.
@@ -41,21 +42,16 @@ class Trail:
         self._last_sequence = 0
 
     def sent(self, packet: Packet, sent_s: float) -> None:
-        """Take note of a packet that was sent."""
         self.sent_s.append(sent_s)
         self.delay_s.append(math.inf)
         self._last_sequence = packet.sequence
 
     def arrived(self, packet: Packet, arrival_s: float) -> None:
-        """Take note of a packet that arrived."""
         index = len(self.sent_s) - 1 + sequence_distance(packet.sequence, self._last_sequence)
         if 0 <= index < len(self.sent_s):
             self.delay_s[index] = min(self.delay_s[index], arrival_s - self.sent_s[index])
 
-    def heard(
-        self, block: int, delay_s: float, stream_s: float, buffer: JitterBuffer
-    ) -> None:
-        """Take note of a block."""
+    def heard(self, block: int, delay_s: float, stream_s: float, buffer: JitterBuffer) -> None:
         self.block.append(block)
         self.heard_delay_ms.append(1000.0 * delay_s)
         self.buffered_ms.append(1000.0 * buffer.buffered_s)

@@ -57,7 +57,7 @@ class Call:
 
     Attributes:
         captured_s: When the sample of timestamp 0 met the microphone, by the sender's clock.
-            None where nobody knows: the packet that arrives first then took no time.
+            None where nobody knows: the quickest packets of late then took no time.
         watchers: Who is told of everything.
         first_timestamp: Of the packet that arrived first, from which the stream counts.
         begin_s: Where in that stream the sound begins that is heard.
@@ -155,7 +155,7 @@ class Call:
         return self._delay_sum_s / self._n_delays if self._n_delays else None
 
     def delay_below_s(self, share: float) -> float | None:
-        """Return the delay from mouth to ear, in ms, that this share of the sound keeps below."""
+        """Return the delay from mouth to ear that this share of the sound keeps below."""
         left = share * self._n_delays
         for index, count in enumerate(self._delays):
             left -= count
@@ -192,7 +192,7 @@ class Call:
         now_s, buffer = self._pull_at_s, self._buffer
         for arrival_s, packet in self._link.pull(now_s):
             if self.first_timestamp is None:
-                self._begin(packet, arrival_s)
+                self._begin(packet)
             for watcher in self.watchers:
                 watcher.arrived(packet, arrival_s)
             buffer.push(packet, arrival_s)
@@ -204,11 +204,14 @@ class Call:
                 self._has_begun = True
                 # Packets that were overtaken lie before the one that came first.
                 stream_s = self.begin_s = buffer.stream_s - self._pull_s
+            if self.captured_s is None:
+                self._origin_s = buffer.quickest_s - self._packet_s
             delay_s = now_s - stream_s * self._per_sender_s - self._origin_s
-            if not buffer.is_concealing:
+            index = int(delay_s / _BIN_S)
+            # Further behind is no call, but a clock that jumped.
+            if 0 <= index < _N_DELAY_BINS and not buffer.is_concealing:
                 self._delay_sum_s += delay_s
                 self._n_delays += 1
-                index = min(max(0, int(delay_s / _BIN_S)), _N_DELAY_BINS - 1)
                 self._delays[index] += 1
             for watcher in self.watchers:
                 watcher.heard(self._n_heard, delay_s, stream_s, buffer)
@@ -216,11 +219,9 @@ class Call:
             self._n_heard += 1
             blocks.append(block)
 
-    def _begin(self, packet: Packet, arrival_s: float) -> None:
+    def _begin(self, packet: Packet) -> None:
         self.first_timestamp = packet.timestamp
-        if self.captured_s is None:
-            self._origin_s = arrival_s - self._packet_s
-        else:
+        if self.captured_s is not None:
             stream_s = self.captured_s + packet.timestamp / self.clock_hz
             self._origin_s = stream_s * self._per_sender_s
 

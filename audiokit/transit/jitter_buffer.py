@@ -109,6 +109,11 @@ class JitterBuffer:
         return max(0.0, self._queue.end_ticks * self._s_per_tick - self.stream_s)
 
     @property
+    def quickest_s(self) -> float:
+        """When a packet would have come that was as quick as any of late, less its time."""
+        return self._target.base_s
+
+    @property
     def target_delay_s(self) -> float:
         """How far behind the quickest packets sound should be played."""
         return self._target.target_s

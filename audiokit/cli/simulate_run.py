@@ -99,8 +99,10 @@ def run_simulation(
         is_table = output.kind in (None, "table")
         emit_rows(map(simulate_line, rows) if is_table else rows, output, schema=_SCHEMA)
     run.report(rows)
-    run.close(output)
+    run.tell(output)
+    # Where one failed and another does not meet its gate, the gate has the last word.
     simulation.gating.finish()
+    run.close()
 
 
 def _run_of(sources: Sequence[str], out: str, simulation: Simulation, batch: BatchOptions) -> _Run:
@@ -169,9 +171,12 @@ class _Run(ABC):
         """Return what can be seen and heard of each call."""
         return ()
 
+    def tell(self, output: OutputOptions) -> None:  # noqa: B027  the rows may say it all
+        """Say what came out, where the rows do not."""
+
     @abstractmethod
-    def close(self, output: OutputOptions) -> None:
-        """Say what came out.
+    def close(self) -> None:
+        """End the run.
 
         Raises:
             ItemError: The only source failed.
@@ -254,7 +259,7 @@ class _OneSource(_Run):
     def pictures(self) -> Sequence[CallPictures]:
         return self._pictures
 
-    def close(self, output: OutputOptions) -> None:  # noqa: ARG002  the row says it all
+    def close(self) -> None:
         if self._failure is not None:
             raise self._failure
 
@@ -297,9 +302,11 @@ class _Folder(_Run):
             for row in run.in_order(show_progress(run.rows(), run.total, output)):
                 yield row | {"network": point.name or None}
 
-    def close(self, output: OutputOptions) -> None:
+    def tell(self, output: OutputOptions) -> None:
         for run in self._runs:
             say_summary(run, output)
+
+    def close(self) -> None:
         for run in self._runs:
             if run.manifest_error is not None:
                 raise run.manifest_error

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "audiokit simulate talk.wav -o heard.wav --loss 10 --burst 3 --jitter-ms 40 --seed 7",
     "audiokit simulate talk.wav -o heard.wav --trace wifi.csv --report heard.html",
-    "audiokit simulate takes/ -o heard/ --loss 0,5,10,20 --no-fec",
+    "audiokit simulate takes/ -o heard/ --loss 0,5,10,20",
     "audiokit simulate talk.wav -o heard.wav --loss 10 --fail-under pesq=3.0,mos=3.5",
     "audiokit simulate call.pcap -o heard.wav --min-delay-ms 20",
 )

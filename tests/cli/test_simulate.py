@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 
 import numpy as np
@@ -159,8 +160,6 @@ def test_measures_asked_for_and_absent_end_with_5(take, tmp_path, audiokit):
         "import importlib.util as u\nf = u.find_spec\n"
         "u.find_spec = lambda n, p=None: None if n in ('pesq', 'pystoi') else f(n, p)\n"
     )
-    import os
-
     path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
     for asked in (["--quality"], ["--fail-under", "pesq=3"]):
         done = audiokit("simulate", take, "-o", "h.wav", *asked, env={"PYTHONPATH": path})
@@ -183,11 +182,7 @@ def test_a_report_for_programs_holds_the_rows(take, tmp_path, audiokit):
     ("asked", "code", "said"),
     [
         (["--loss", "101"], 2, "0 to 100"),
-        (["--loss", "ten"], 2, "expected a number"),
-        (["--codec", "opus", "--plc", "pitch"], 2, "conceals by itself"),
-        (["--resample", "44100"], 2, "--resample 48000"),
         (["--report", "r.txt"], 2, ".html or .json"),
-        (["--pcap", "r.wav"], 2, ".pcap"),
         (["--codec", "pcm", "--pcap", "r.opus"], 2, ".pcap for pcm"),
         (["--trace", "none.csv"], 1, "none.csv"),
         (["--max-delay-ms", "10"], 2, "max_delay_ms"),

@@ -232,11 +232,16 @@ class OpusDecoder:
             on also of decoding (OSCE), where libopus has them.
         library: libopus; the best there is if not given.
 
+    Attributes:
+        has_copies: True: what `recover` gives was sent (in-band FEC).
+
     Raises:
         SettingError: Opus has no such rate, or no so many channels; or a setting is outside
             its range.
         MissingDeviceError: libopus is not there.
     """
+
+    has_copies = True
 
     def __init__(
         self,

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from audiokit.codec.ogg_reader import OggGap, OggItem, OggPacket
 from audiokit.codec.opus_packet import duration_48k
 from audiokit.errors import MalformedPacketError
-from audiokit.transit.packet import Packet, sequence_distance, timestamp_distance
+from audiokit.transit.packet import OPUS_CLOCK_HZ, Packet, timestamp_distance
+from audiokit.transit.sequencer import Sequencer
 
 __all__ = ["PRE_SKIP_48K", "in_order", "opus_items"]
 
@@ -18,22 +19,22 @@ _LONGEST_GAP_48K = 60 * 48_000
 _UNIT_48K = 120
 
 
-def in_order(packets: Iterable[Packet], payload_type: int) -> list[Packet]:
+def in_order(
+    packets: Iterable[Packet], payload_type: int, clock_hz: int = OPUS_CLOCK_HZ
+) -> list[Packet]:
     """Return the packets of a type in the order of their numbers, each once.
+
+    Where the sender began anew, what it sent then follows.
 
     Args:
         packets: As they arrived.
         payload_type: Of those that are kept.
+        clock_hz: Of their timestamps.
     """
-    place, previous = 0, None
-    found: dict[int, Packet] = {}
-    for packet in packets:
-        if previous is not None:
-            place += sequence_distance(packet.sequence, previous)
-        previous = packet.sequence
-        if packet.payload_type == payload_type:
-            found.setdefault(place, packet)
-    return [found[key] for key in sorted(found)]
+    sequencer = Sequencer(clock_hz)
+    found = [placed for packet in packets for placed in sequencer.place(packet, 0.0)]
+    found.sort(key=lambda placed: placed.sequence)
+    return [placed.packet for placed in found if placed.packet.payload_type == payload_type]
 
 
 def opus_items(packets: Sequence[Packet]) -> Iterator[OggItem]:

@@ -35,7 +35,7 @@ class CapturedSound:
         self._fmt = stream.fmt
         self._decoder = open_decoder(stream.fmt, CodecSettings(codec=stream.codec))
         packets = (packet for _, packet in stream.packets)
-        self._packets = in_order(packets, stream.payload_type)
+        self._packets = in_order(packets, stream.payload_type, stream.clock_hz)
         self.n_packets = self.n_bytes = self.n_lost_samples = self.n_broken = 0
 
     def blocks(self) -> Iterator[Block]:

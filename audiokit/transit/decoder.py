@@ -14,9 +14,12 @@ class PacketDecoder(Protocol):
 
     Attributes:
         fmt: What its blocks are in.
+        has_copies: Whether `recover` gives what was sent, from a copy (FEC). Otherwise that
+            is made up too, with the next packet in sight, and counts as concealed.
     """
 
     fmt: StreamFormat
+    has_copies: bool
 
     def n_samples(self, payload: bytes) -> int:
         """Return how long a packet lasts, in samples at the rate of `fmt`.

@@ -87,8 +87,9 @@ class JitterBuffer:
         self._is_playing = False
         self._newest_sequence = -1
         self._ready = ReadySound(self.fmt)
-        # Samples made up while nothing was there; what they stood for is known later.
-        self._n_awaited = 0
+        # Samples made up while nothing was there, and the event that began with them; what
+        # they stood for is known later.
+        self._n_awaited = self._n_awaited_events = 0
         self._is_concealing = False
         self._too_late_s = _TOO_LATE_S
         self._jitter = ArrivalJitter()
@@ -192,7 +193,7 @@ class JitterBuffer:
             jitter_buffer_target_delay=self._target_sum * self._n_pull,
             total_samples_received=self._n_played,
             concealed_samples=self._n_concealed + self._n_awaited,
-            concealment_events=self._n_events,
+            concealment_events=self._n_events + self._n_awaited_events,
             comfort_samples=self._n_comfort,
             inserted_samples_for_deceleration=self._ready.n_inserted,
             removed_samples_for_acceleration=self._ready.n_removed,
@@ -227,10 +228,8 @@ class JitterBuffer:
 
     def _play(self, waiting: Waiting, now_s: float) -> None:
         self._queue.take()
-        if self._n_awaited:
-            # It was late, not lost.
-            self._n_concealed += self._n_awaited
-            self._n_awaited = 0
+        # What was made up until now was late, not lost.
+        self._settle_awaited(is_missing=True)
         if waiting.is_anew:
             self._decoder.reset()
         if not waiting.n_samples:
@@ -250,8 +249,7 @@ class JitterBuffer:
 
     def _pauses(self, waiting: Waiting, now_s: float) -> bool:
         """Fill a pause that the sender made, as far as the delay wants it; say whether any."""
-        self._n_comfort += self._n_awaited
-        self._n_awaited = 0
+        self._settle_awaited(is_missing=False)
         at_s = now_s + self._ready.n_samples * self._s_per_sample
         delay_s = at_s - waiting.ticks * self._s_per_tick - self._target.base_s
         n_samples = round((self._target.target_s - delay_s) * self.fmt.sample_rate)
@@ -265,11 +263,10 @@ class JitterBuffer:
     def _await(self) -> None:
         """Make up sound until a packet comes."""
         n_samples = self._n_pull - self._ready.n_samples
-        self._make_up(n_samples)
+        self._n_awaited_events += self._make_up(n_samples)
         self._n_awaited += n_samples
         if self._n_awaited > _STOPPED_S * self.fmt.sample_rate:
-            self._n_comfort += self._n_awaited
-            self._n_awaited = 0
+            self._settle_awaited(is_missing=False)
             self._is_playing = False
             self._is_concealing = False
 
@@ -283,8 +280,7 @@ class JitterBuffer:
             if ticks_each:
                 awaited_ticks = self._n_awaited * self._ticks_per_sample
                 n_filled = min(n_missing, int(awaited_ticks // ticks_each))
-            self._n_concealed += self._n_awaited
-            self._n_awaited = 0
+            self._settle_awaited(is_missing=True)
             queue.pass_over(n_filled, queue.next_ticks + n_filled * ticks_each)
             return
         n_samples = min(
@@ -306,8 +302,12 @@ class JitterBuffer:
                 n_samples -= max(0, n_spare)
             self._conceal(n_samples)
             return
-        self._n_repaired += 1
-        self._is_concealing = False
+        if self._decoder.has_copies:
+            self._n_repaired += 1
+            self._is_concealing = False
+        else:
+            self._n_concealed += len(repaired)
+            self._n_events += self._begins_concealing()
         self._ready.add(repaired)
 
     def _recover(self, following: bytes, n_samples: int) -> Block | None:
@@ -319,13 +319,25 @@ class JitterBuffer:
 
     def _conceal(self, n_samples: int) -> None:
         self._n_concealed += n_samples
-        self._make_up(n_samples)
+        self._n_events += self._make_up(n_samples)
 
-    def _make_up(self, n_samples: int) -> None:
-        if not self._is_concealing:
-            self._n_events += 1
-            self._is_concealing = True
+    def _make_up(self, n_samples: int) -> bool:
+        """Make up sound; return whether that begins an event."""
         self._ready.add(self._decoder.conceal(n_samples))
+        return self._begins_concealing()
+
+    def _begins_concealing(self) -> bool:
+        was_concealing, self._is_concealing = self._is_concealing, True
+        return not was_concealing
+
+    def _settle_awaited(self, *, is_missing: bool) -> None:
+        """Count what was made up while nothing was there: for sound, or for a pause."""
+        if is_missing:
+            self._n_concealed += self._n_awaited
+            self._n_events += self._n_awaited_events
+        else:
+            self._n_comfort += self._n_awaited
+        self._n_awaited = self._n_awaited_events = 0
 
     def _adjust(
         self, now_s: float, excess_s: float, buffered_s: float, *, is_scarce: bool

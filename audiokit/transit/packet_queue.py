@@ -146,6 +146,8 @@ class PacketQueue:
                 self._skip_one()
 
     def _skip_one(self) -> None:
-        self.begin()
+        # Of a flood of packets each would search the whole queue.
+        if not self._has_begun or self.peek() is None:
+            self.begin()
         skipped = self.take()
         self.n_discarded += skipped is not None and skipped.n_samples > 0

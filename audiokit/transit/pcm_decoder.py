@@ -22,7 +22,12 @@ class PcmDecoder:
             `expand_pcm16`, or a codec's.
         sample_bytes: Bytes of one value: 2 for 16 bits, 1 for G.711.
         concealer: Fills the gaps; new, of the same format, and used from here alone.
+
+    Attributes:
+        has_copies: False: what `recover` gives is made up, with the next packet in sight.
     """
+
+    has_copies = False
 
     def __init__(
         self,

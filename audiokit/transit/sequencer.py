@@ -14,6 +14,8 @@ _MAX_DROPOUT, _MAX_MISORDER = 3000, 100
 _N_TO_BEGIN_ANEW = 3
 # Longer than any pause in which a sender keeps counting, at any sample rate.
 _MAX_STEP_S = 30.0
+# The shortest packets that any codec here has, and some room.
+_LEAST_STEP_S = 0.001
 _SEEN_MASK = (1 << _MAX_MISORDER) - 1
 
 
@@ -59,6 +61,7 @@ class Sequencer:
     def __init__(self, clock_hz: int) -> None:
         self._clock_hz = clock_hz
         self._max_step = round(_MAX_STEP_S * clock_hz)
+        self._least_step = _LEAST_STEP_S * clock_hz
         self._newest: Placed | None = None
         self._ssrc = 0
         # One bit per sequence number, the newest first.
@@ -83,6 +86,8 @@ class Sequencer:
             packet.ssrc != self._ssrc
             or not -_MAX_MISORDER < step < _MAX_DROPOUT
             or not -self._max_step < tick_step < self._max_step
+            # No packets are so short: the number is wrong, and nothing lost.
+            or (step > _MAX_MISORDER and tick_step < step * self._least_step)
         ):
             return self._suspect(packet, arrival_s)
         if self._suspects:

@@ -41,6 +41,8 @@ N_SAMPLES = round(PACKET_S * RATE)
 class PlainDecoder:
     """16-bit PCM; what is lost is the last packet again, fading."""
 
+    has_copies = False
+
     def __init__(self):
         self.fmt = StreamFormat(RATE)
         self._last = self.fmt.silence(N_SAMPLES)

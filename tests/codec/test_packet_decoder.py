@@ -20,6 +20,10 @@ def test_each_method_is_that_of_the_protocol(name):
     assert inspect.signature(getattr(OpusDecoder, name)) == theirs
 
 
+def test_what_it_recovers_was_sent():
+    assert OpusDecoder.has_copies
+
+
 def test_a_payload_that_is_no_packet_is_refused_and_the_stream_goes_on():
     packets = OpusEncoder(PI_FORMAT, OpusSettings(dtx=False)).push(speechlike(PI_FORMAT, 0.2))
     decoder = OpusDecoder(PI_FORMAT)

@@ -20,6 +20,8 @@ class NumberedDecoder:
         carries_last: Whether each packet carries the one before too, as in-band FEC does.
     """
 
+    has_copies = True
+
     def __init__(self, rate=8000, *, carries_last=False):
         self.fmt = StreamFormat(rate)
         self.carries_last = carries_last

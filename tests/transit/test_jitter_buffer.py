@@ -11,6 +11,7 @@ from audiokit.errors import SettingError
 from audiokit.transit.jitter_buffer import JitterBuffer
 from audiokit.transit.jitter_settings import JitterSettings
 from audiokit.transit.packet import COMFORT_NOISE, TELEPHONE_EVENT, Packet
+from audiokit.transit.packet_queue import PacketQueue
 
 PACKET_S = 0.02
 
@@ -134,6 +135,20 @@ def test_a_lost_packet_is_repaired_from_the_next_where_that_carries_it(numbered,
     assert 80 <= stats.concealed_samples <= 160
 
 
+def test_what_is_guessed_from_the_next_packet_counts_as_concealed(numbered, play, settings):
+    class Guesser(numbered):
+        has_copies = False
+
+    decoder = Guesser(carries_last=True)
+    buffer = JitterBuffer(decoder, clock_hz=8000, settings=settings)
+    play(buffer, arrivals(decoder, [n for n in range(100) if n not in {30, 60}]), until_s=2.0)
+    stats = buffer.stats()
+    assert decoder.recovered == [30, 60]
+    assert stats.packets_repaired == 0
+    assert stats.concealed_samples == 2 * 160
+    assert stats.concealment_events == 2
+
+
 def test_a_late_packet_is_waited_for_and_played(machine, play):
     decoder, buffer = machine
     # All that follows waits behind it, as on a real link.
@@ -230,6 +245,7 @@ def test_a_pause_of_the_sender_is_no_loss(machine, play):
     assert stats.comfort_samples == pytest.approx(8000, abs=800)
     # The end of the stream was waited at too, in vain.
     assert stats.concealed_samples <= 8000
+    assert stats.concealment_events <= 1, "the pause was none"
 
 
 def test_comfort_noise_and_tones_are_not_taken_for_sound(machine, play):
@@ -267,6 +283,17 @@ def test_a_burst_that_fills_the_buffer_drops_the_oldest(machine, play):
     assert decoder.decoded == sorted(decoder.decoded)
     assert 80 < stats.packets_discarded < 100
     assert len(decoder.decoded) + stats.packets_discarded == 150
+
+
+def test_a_flood_is_taken_in_time_that_grows_no_faster_than_it(machine, monkeypatch):
+    decoder, buffer = machine
+    searched = []
+    begin = PacketQueue.begin
+    monkeypatch.setattr(PacketQueue, "begin", lambda queue: (searched.append(1), begin(queue)))
+    for number in range(20_000):
+        buffer.push(decoder.packet(number), 0.02)
+    assert buffer.stats().packets_discarded == 19_000
+    assert len(searched) == 1, "the whole queue was searched for each"
 
 
 def test_a_sender_that_stopped_is_waited_for_in_silence(machine, play):

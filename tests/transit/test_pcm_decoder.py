@@ -101,13 +101,16 @@ def through_buffer(plc, sound, lost):
             payload = sound[320 * at : 320 * (at + 1)].tobytes()
             buffer.push(Packet(sequence=at, timestamp=320 * at, payload=payload), now_s)
         played += [buffer.pull(now_s), buffer.pull(now_s + 0.01)]
-    return np.concatenate(played)[:, 0]
+    return np.concatenate(played)[:, 0], buffer.stats()
 
 
 @pytest.mark.parametrize("plc", ["pitch", "bridge"])
 def test_behind_a_jitter_buffer_a_loss_leaves_no_hole_and_no_click(plc):
     sound = tone(32000)
-    played = through_buffer(plc, sound, {40, 60, 61})
+    played, stats = through_buffer(plc, sound, {40, 60, 61})
+    assert stats.packets_repaired == 0, "samples have no copies"
+    missing = stats.concealed_samples - 320 * stats.packets_lost
+    assert 0 <= missing <= 320 * 20, "what was lost counts, and the end that was waited at"
     heard = np.flatnonzero(played)
     within = played[heard[0] + 1600 : heard[-1] - 3200]
     usual = np.abs(np.diff(sound.astype(np.float64))).max() / 32768.0

@@ -97,3 +97,13 @@ def test_whatever_comes_no_place_is_given_twice(numbers):
     assert len(found) == len(set(found))
     assert sequencer.n_received == len(found)
     assert sequencer.n_expected >= len(found)
+
+
+def test_a_number_far_ahead_in_no_time_is_a_flipped_bit_and_no_loss():
+    sequencer = Sequencer(8000)
+    packets = [packet(number) for number in range(100)]
+    packets[50] = Packet(50 ^ 2048, 50 * STEP, b"x", ssrc=1)
+    found = places(sequencer, packets)
+    assert [number for number, _ in found] == [n for n in range(100) if n != 50]
+    assert (sequencer.n_expected, sequencer.n_received) == (100, 99)
+    assert (sequencer.n_strays, sequencer.n_restarts) == (1, 0)

@@ -130,7 +130,9 @@ class _Channel:
                 # It may go on, or its other side is still to come.
                 is_over_long = end - start > self._longest
                 keep_from = min(keep_from, end - 1 if is_over_long else start - self._around)
-            elif start >= self._around and first + end > self._done and end - start <= self._longest:
+            elif (
+                start >= self._around and first + end > self._done and end - start <= self._longest
+            ):
                 spans += self._span(joined, start, end, place=(index, first))
         self._done = self._n_heard - self._around
         self._tail = joined[max(0, keep_from) :].copy()

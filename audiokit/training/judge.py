@@ -222,9 +222,7 @@ def _descend(
         loss.backward()  # type: ignore[no-untyped-call]  # torch types this in part
         optimizer.step()
         if (step + 1) % _TOLD_EVERY == 0 or step + 1 == settings.n_steps:
-            told = judge_loss(
-                said_of(model, held_back.heard), held_back.marks, held_back.faults
-            )
+            told = judge_loss(said_of(model, held_back.heard), held_back.marks, held_back.faults)
             losses.append(round(told.item(), 5))
             log.info("training.step n=%d held_back=%.4f", step + 1, losses[-1])
     return losses

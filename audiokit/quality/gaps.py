@@ -18,7 +18,7 @@ _PACKET_S = 0.01
 _LONGER_S, _SHORTER_S = 0.0006, 0.0001
 # Ringing takes up to a millisecond of a hole, and leaves less of an edge. Fades of pauses end
 # in zeros too, but not most of them after the same time.
-_RINGING_S, _SMOOTH_ABRUPT, _FEWEST_SMOOTH, _SMOOTH_SHARE = 0.0005, 0.1, 3, 0.5
+_RINGING_S, _SMOOTH_ABRUPT, _FEWEST_SMOOTH, _SMOOTH_SHARE = 0.0005, 0.03, 3, 0.5
 _SHORTEST_LOSS_S, _LONGEST_LOSS_S = 0.008, 0.4
 # Holes that editing left have any length; one in fifteen looks like packets by chance.
 _LEAST_PACKET_SHARE, _LIKELY_SHARE = 1.0 / 3.0, 0.5
@@ -65,9 +65,11 @@ class Gaps:
 
     A lost packet is a span of zeros, cut off on both sides, whose length is a multiple of
     10 ms, or of up to 120 ms between sounds as loud as speech; or a span that repeats the one
-    before it. A drop-out is any other span of zeros or of one held value amid speech. Pauses
-    that a gate or a synthesizer filled with zeros fade in and out, and do not count. Nor can
-    what a codec or a resampler has smoothed, or a network's concealment has filled, be seen.
+    before it. Where a resampler has rung into the zeros, three and more that agree are found.
+    A drop-out is any other span of zeros or of one held value amid speech.
+
+    Pauses that a gate or a synthesizer filled with zeros fade in and out, and do not count.
+    What a codec has smoothed, or a call's own concealment has filled, cannot be seen.
 
     Args:
         fmt: Format of the stream.

@@ -155,7 +155,7 @@ class _Channel:
         value = joined[start]
         n_before = self._n_ringing((joined[start - self._around : start] - value)[::-1])
         n_after = self._n_ringing(joined[end : end + self._around] - value)
-        is_smooth = min(n_before, n_after) >= self._edge // 2
+        is_smooth = n_before + n_after >= self._edge
         if is_smooth:
             start, end = start - n_before, end + n_after
         before, after = joined[start - self._side : start], joined[end : end + self._side]

@@ -59,6 +59,18 @@ def test_lost_packets_are_marked_with_their_times(kind, share):
     assert np.count_nonzero(found & lost) >= 0.9 * np.count_nonzero(found)
 
 
+def test_lost_packets_are_marked_after_a_resampler_too():
+    soxr = pytest.importorskip("soxr")
+    packets = _speech()[: 12 * RATE].reshape(-1, PACKET)
+    lost = _lost(len(packets), 0.1)
+    packets[lost] = 0.0
+    wide = soxr.resample(packets.ravel(), RATE, 48000)
+    gaps = _heard(np.round(wide * 32768.0) / 32768.0, 48000).gaps
+    found = _marks(gaps.lost_packets, len(packets), 48000, 3 * PACKET)
+    assert np.count_nonzero(found & lost) >= 0.5 * np.count_nonzero(lost)
+    assert np.count_nonzero(found & lost) >= 0.9 * np.count_nonzero(found)
+
+
 def test_marks_are_right_on_the_traces_of_real_losses(recordings):
     soundfile = pytest.importorskip("soundfile")
     for path in sorted((recordings / "trace").glob("plc_*_lossy.flac")):

@@ -50,7 +50,7 @@ _RANGE_DB = 80.0
 _MOST_CHANGE_DB = 40.0
 _LOUD_SHARE = 0.2
 _FEWEST_FRAMES = 12
-# Nothing of the kind is a recording: digital silence, or the last bit of 16.
+# Digital silence, or the last bit of 16.
 _UNHEARD_DB = -95.0
 
 
@@ -111,7 +111,8 @@ def says(features: Values, weights: JudgeWeights) -> Values:
         hidden = np.maximum(heard @ member.dense + member.dense_bias, np.float32(0.0))
         hidden = np.maximum(hidden @ member.narrow + member.narrow_bias, np.float32(0.0))
         total += hidden @ member.out + member.out_bias
-    return total / np.float32(len(weights.members))
+    said: Values = total / np.float32(len(weights.members))
+    return said
 
 
 class BandTally:
@@ -136,13 +137,12 @@ class BandTally:
         if not len(levels):
             return
         power = np.add.reduce(np.power(np.float32(10.0), levels * np.float32(0.1)), axis=1)
-        broad = 10.0 * np.log10(power)
-        is_heard = broad > _UNHEARD_DB
-        if not is_heard.any():
-            return
         level_db = 10.0 * math.log10(float(np.add.reduce(power)) / len(power))
+        # A pause without any sound is a pause; a whole second of it is no part of a recording.
+        if level_db < _UNHEARD_DB:
+            return
         self._reference_db = max(self._reference_db, level_db)
-        both = np.concatenate([levels, broad[:, np.newaxis]], axis=1)[is_heard]
+        both = np.concatenate([levels, 10.0 * np.log10(power)[:, np.newaxis]], axis=1)
         steps = np.clip((both - np.float32(FLOOR_DB)).astype(np.int64), 0, _N_STEPS - 1)
         steps += self._first_step
         counts = np.bincount(steps.ravel(), minlength=self._counts.size)
@@ -174,7 +174,7 @@ class BandTally:
         n_frames = int(self._counts[-1].sum())
         if n_frames < _FEWEST_FRAMES or not self._n_changes[0]:
             return None
-        middle = np.arange(_N_STEPS) + (FLOOR_DB + 0.5)
+        middle = np.arange(_N_STEPS, dtype=np.float64) + (FLOOR_DB + 0.5)
         reference_db = self._loud_db(middle)
         below = np.cumsum(self._counts, axis=1)
         quantiles = np.array(

@@ -99,9 +99,9 @@ def calibrated_points(pesq: float, dnsmos: float) -> float:
         dnsmos: 1 to 5, of all together.
     """
     least, most = _PESQ_RANGE
-    share = min(1.0, max(0.0, (pesq - least) / (most - least))) ** _PESQ_EXPONENT
+    share = float(np.clip((pesq - least) / (most - least), 0.0, 1.0)) ** _PESQ_EXPONENT
     other = float(np.interp(dnsmos, _DNSMOS_RANGE, (0.0, 1.0)))
-    return 100.0 * ((1.0 - _DNSMOS_SHARE) * share + _DNSMOS_SHARE * other)
+    return 100.0 * float((1.0 - _DNSMOS_SHARE) * share + _DNSMOS_SHARE * other)
 
 
 def level_cost(active_level_dbfs: float) -> float:

@@ -109,5 +109,5 @@ def reached_on(said: Values, marks: Values, faults: Values) -> dict[str, float]:
 
 
 def _spearman(one: Values, other: Values) -> float:
-    ranks = [np.argsort(np.argsort(values)) for values in (one, other)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    first, second = (np.argsort(np.argsort(values)) for values in (one, other))
+    return float(np.corrcoef(first, second)[0, 1])

@@ -140,7 +140,7 @@ def test_a_take_that_gets_quieter_by_a_lot_is_less_consistent(spoken):
 
 @pytest.mark.parametrize("profile", ["calibrated", "seed"])
 def test_gain_changes_no_score_but_that_of_the_level(spoken, profile):
-    loud, soft = (_score(spoken * np.float32(gain), profile=profile) for gain in (1.0, 10 ** -0.6))
+    loud, soft = (_score(spoken * np.float32(gain), profile=profile) for gain in (1.0, 10**-0.6))
     # Levels are counted in whole decibels: this gain is one of twelve.
     assert soft.snr_score == pytest.approx(loud.snr_score, abs=3.0)
     assert soft.clarity_score == pytest.approx(loud.clarity_score, abs=0.1)

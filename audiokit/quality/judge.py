@@ -10,7 +10,14 @@ import numpy as np
 
 from audiokit.quality.bands import band_levels
 from audiokit.quality.frames import Stretch
-from audiokit.quality.network import FAULT_OUTPUTS, FAULTS, Hearing, JudgeWeights, judge_weights
+from audiokit.quality.network import (
+    FAULT_OUTPUTS,
+    FAULTS,
+    BandTally,
+    JudgeWeights,
+    judge_weights,
+    says,
+)
 from audiokit.stage import StreamFormat
 
 __all__ = ["Judge", "Judgement"]
@@ -63,18 +70,19 @@ class Judge:
     def __init__(self, fmt: StreamFormat, weights: JudgeWeights | None = None) -> None:
         self._sample_rate = fmt.sample_rate
         self._weights = judge_weights() if weights is None else weights
-        self._hearing = Hearing(self._weights)
+        self._tally = BandTally()
 
     def add(self, stretch: Stretch) -> None:
         """Hear the next stretch."""
-        self._hearing.add(band_levels(stretch, sample_rate=self._sample_rate))
+        self._tally.add(band_levels(stretch, sample_rate=self._sample_rate))
 
     def report(self) -> Judgement | None:
-        """Return the judgement so far; None where less than 0.4 s was heard."""
-        said = self._hearing.says()
-        if said is None:
+        """Return the judgement so far; None where less than 0.3 s was heard."""
+        features = self._tally.features()
+        if features is None:
             return None
         weights = self._weights
+        said = says(features, weights)
         # Each edge of a band moves out until nine in ten of the held-back takes lie inside.
         snr_low, snr_db, snr_high = (10.0 * _ordered(said[0:3], float(weights.spread[0]))).tolist()
         pesq = np.clip(_ordered(said[3:6], float(weights.spread[1])), *_PESQ_RANGE).tolist()

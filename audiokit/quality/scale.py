@@ -43,8 +43,8 @@ _GRADES = ((85.0, "A"), (70.0, "B"), (55.0, "C"), (40.0, "D"), (25.0, "E"))
 _FREE_CLIPPING = 1e-5
 _POINTS_PER_DECADE = 10.0
 _HIGHEST_PENALTY = 40.0
-# PESQ has the last word: DNSMOS hears noise and hardly anything else.
-_DNSMOS_SHARE = 0.2
+# PESQ has the last word: few takes were marked by DNSMOS, and what it would say is less sure.
+_DNSMOS_SHARE = 0.05
 _PESQ_RANGE, _DNSMOS_RANGE = (1.02, 4.64), (1.0, 3.4)
 # PESQ crowds what is noisy below 2; this spreads it, and changes no order.
 _PESQ_EXPONENT = 0.6
@@ -99,9 +99,9 @@ def calibrated_points(pesq: float, dnsmos: float) -> float:
         dnsmos: 1 to 5, of all together.
     """
     least, most = _PESQ_RANGE
-    share = min(1.0, max(0.0, (pesq - least) / (most - least))) ** _PESQ_EXPONENT
+    share = float(np.clip((pesq - least) / (most - least), 0.0, 1.0)) ** _PESQ_EXPONENT
     other = float(np.interp(dnsmos, _DNSMOS_RANGE, (0.0, 1.0)))
-    return 100.0 * ((1.0 - _DNSMOS_SHARE) * share + _DNSMOS_SHARE * other)
+    return 100.0 * float((1.0 - _DNSMOS_SHARE) * share + _DNSMOS_SHARE * other)
 
 
 def level_cost(active_level_dbfs: float) -> float:

@@ -70,6 +70,10 @@ class SlidingQuality(Analyzer[list[WindowScores]]):
         SettingError: The sample rate is below 4000 Hz.
     """
 
+    _held: Block
+    _n_heard: int
+    _n_missing: int
+
     def __init__(self, fmt: StreamFormat, settings: SlidingQualitySettings | None = None) -> None:
         self.fmt = fmt
         self.settings = settings or SlidingQualitySettings()

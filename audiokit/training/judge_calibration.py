@@ -16,7 +16,7 @@ _BEST_PESQ = 4.64
 # Nine in ten are promised; a little more, for what nobody has heard yet.
 _INSIDE = 0.92
 _MOST_FALSE_ALARMS = 0.04
-_MOST_SPEECH_REFUSED = 0.01
+_MOST_SPEECH_REFUSED = 0.02
 # Of the takes without a fault, so many are said to have no more of it.
 _USUAL_QUANTILE = 0.8
 
@@ -49,7 +49,7 @@ def calibration(said: Values, marks: Values, faults: Values) -> dict[str, NDArra
     marked = np.isfinite(pesq)
     costs, _ = nnls(np.maximum(extents[marked] - usual, 0.0), _BEST_PESQ - pesq[marked])
     is_plain = is_spoken & ~is_treated
-    clear = is_spoken & ~(snr_db < 5.0)
+    clear = is_spoken & ~(snr_db < -5.0)
     limits = [
         float(np.quantile(said[clear, 7], _MOST_SPEECH_REFUSED)),
         float(
@@ -109,5 +109,5 @@ def reached_on(said: Values, marks: Values, faults: Values) -> dict[str, float]:
 
 
 def _spearman(one: Values, other: Values) -> float:
-    ranks = [np.argsort(np.argsort(values)) for values in (one, other)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    first, second = (np.argsort(np.argsort(values)) for values in (one, other))
+    return float(np.corrcoef(first, second)[0, 1])

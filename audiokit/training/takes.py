@@ -161,7 +161,8 @@ def _sentence(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Sampl
         speech = np.concatenate([speech[:cut], pause, speech[cut:]])
     clean = as_recorded(rng, fill(rng, speech, n_samples), colour_db=5.0, often=0.02)
     clean = (0.1 * clean / rms(clean)).astype(np.float32)
-    return _in_studio(rng, clean) if rng.random() < _IN_STUDIO else clean
+    sentence: Samples = _in_studio(rng, clean) if rng.random() < _IN_STUDIO else clean
+    return sentence
 
 
 def _in_studio(rng: np.random.Generator, clean: Samples) -> Samples:
@@ -180,7 +181,8 @@ def _in_studio(rng: np.random.Generator, clean: Samples) -> Samples:
     if rng.random() < 0.75:
         floor = 0.1 * 10.0 ** (rng.uniform(-75.0, -40.0) / 20.0)
         quiet = quiet + floor * rng.standard_normal(len(clean))
-    return quiet.astype(np.float32)
+    sentence: Samples = quiet.astype(np.float32)
+    return sentence
 
 
 def _add_noise(rng: np.random.Generator, corpus: Corpus, take: Take) -> None:
@@ -266,7 +268,7 @@ def _lose(rng: np.random.Generator, take: Take) -> None:
         lost = rng.random() < (1.0 - 1.0 / burst if lost else share / burst)
         is_lost[at] = lost
     heard, fade = take.heard.copy(), 0.0 if rng.random() < 0.6 else rng.uniform(0.5, 1.0)
-    for at in np.flatnonzero(is_lost) * _PACKET_SAMPLES:
+    for at in (np.flatnonzero(is_lost) * _PACKET_SAMPLES).tolist():
         before = heard[at - _PACKET_SAMPLES : at]
         heard[at : at + _PACKET_SAMPLES] = np.float32(fade) * before
     take.heard = heard

@@ -226,7 +226,7 @@ def main():
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a fifth of the takes")
-    parser.add_argument("--dnsmos-every", type=int, default=4, help="0: never")
+    parser.add_argument("--dnsmos-every", type=int, default=5, help="0: never")
     options = parser.parse_args()
     untouched = heard(quality_takes.noisy(quick=options.quick), dnsmos_every=options.dnsmos_every)
     print_snr(untouched)

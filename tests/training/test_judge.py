@@ -12,10 +12,20 @@ torch = pytest.importorskip("torch", reason="needs the extra training")
 pytest.importorskip("pesq", reason="needs the extra quality")
 
 from audiokit.errors import SettingError  # noqa: E402  after the check
-from audiokit.quality.network import N_OUTPUTS, Hearing, JudgeWeights  # noqa: E402  likewise
+from audiokit.quality.network import (  # noqa: E402  likewise
+    N_FEATURES,
+    N_MEMBERS,
+    N_OUTPUTS,
+    JudgeWeights,
+    Member,
+    says,
+)
 from audiokit.training.corpus import load_corpus  # noqa: E402  likewise
 from audiokit.training.judge import (  # noqa: E402  likewise
     JudgeTrainSettings,
+    Lessons,
+    Mixtures,
+    fit_judge,
     judge_loss,
     lessons,
     said_of,
@@ -99,27 +109,32 @@ def test_the_noise_of_a_take_has_the_ratio_that_is_told(corpus):
     assert np.abs(errors).max() < 3.0
 
 
-def test_torch_and_numpy_say_the_same(marked):
-    torch.manual_seed(4)
-    model = JudgeModel(16, 12)
-    shipped = model.shipped()
-    model.begin_with(shipped)
-    said = said_of(model, lessons(marked)).numpy()
+def test_numpy_says_what_torch_said_in_training(marked):
+    taught = Lessons(*(np.concatenate([array] * 6) for array in lessons(marked)))
+    rng = np.random.default_rng(4)
+    mixtures = Mixtures(
+        rng.normal(0.0, 1.0, (20, N_FEATURES)).astype(np.float32), np.zeros(20, np.float32)
+    )
+    settings = JudgeTrainSettings(n_steps=20, batch=8, width=8)
+    weights, record = fit_judge(taught, mixtures, taught, settings)
+    again, _ = fit_judge(taught, mixtures, taught, settings)
+    assert weights_digest(weights) == weights_digest(again)
+    assert len(record["held_back_losses"]) == 1
+    model = JudgeModel(8)
+    model.begin_with(weights)
     values = {
-        name: array.astype(np.float32)
-        * shipped.get(f"{name}.scale", np.float32(1.0)).astype(np.float32)
-        for name, array in shipped.items()
+        name: array.astype(np.float32) * weights.get(f"{name}.scale", np.float32(1.0))
+        for name, array in weights.items()
         if not name.endswith(".scale")
     }
-    read = {name: np.zeros(1, np.float32) for name in ("spread", "costs", "usual", "limits")}
-    weights = JudgeWeights(**values, **read)
-    ends = np.cumsum(marked.n_frames)
-    for take, (end, length) in enumerate(zip(ends, marked.n_frames, strict=True)):
-        hearing = Hearing(weights)
-        frames = marked.levels[end - length : end].astype(np.float32)
-        for first in range(0, length, 42):
-            hearing.add(frames[first : first + 42])
-        np.testing.assert_allclose(hearing.says(), said[take], atol=1e-4)
+    members = tuple(
+        Member(**{name: values.pop(f"{name}{at}").astype(np.float32) for name in Member._fields})
+        for at in range(N_MEMBERS)
+    )
+    read = JudgeWeights(members, **values)
+    said = said_of(model, (taught.heard - read.centre) / read.scale).numpy()
+    for heard, expected in zip(taught.heard, said, strict=True):
+        np.testing.assert_allclose(says(heard, read), expected, atol=1e-3)
 
 
 def test_what_is_not_known_of_a_take_counts_for_nothing(marked):
@@ -148,15 +163,13 @@ def test_bands_are_widened_until_enough_of_what_was_held_back_lies_inside():
 
 def test_parts_are_mixed_at_the_ratio_that_is_told(corpus, tmp_path):
     parts = make_judge_parts(tmp_path, corpus, n_parts=4, seed=1)
-    inputs, told, n_frames, snr_db = mixed(np.random.default_rng(3), parts, 50)
-    assert inputs.shape[1:] == (6, 42, 32)
-    assert told.shape == (50, 7 * 32)
-    assert (n_frames == 42).all()
+    heard, snr_db = mixed(parts, 60, seed=3)
+    assert heard.shape == (60, N_FEATURES)
     assert -10.0 < snr_db.min() < 0.0
     assert snr_db.max() > 20.0
-    # The more noise, the less the level moves.
-    movement = inputs[..., :16].std(dim=(1, 2)).mean(-1).numpy()
-    assert np.corrcoef(movement, snr_db)[0, 1] > 0.5
+    assert np.isfinite(heard).all()
+    again, _ = mixed(parts, 60, seed=3)
+    np.testing.assert_array_equal(heard, again)
 
 
 def test_band_levels_are_much_the_same_at_every_rate_that_carries_them():
@@ -169,7 +182,7 @@ def test_band_levels_are_much_the_same_at_every_rate_that_carries_them():
         heard_levels(each, rate).mean(axis=0) for each, rate in ((narrow, 8000), (wide, 48000))
     )
     np.testing.assert_allclose(one[:20], other[:20], atol=0.7)
-    assert (one[26:] == -120.0).all()
+    assert (one[26:] < -119.9).all()
 
 
 def test_the_shipped_weights_are_those_of_their_record():
@@ -180,7 +193,7 @@ def test_the_shipped_weights_are_those_of_their_record():
     assert found == record["weights_sha256"]
 
 
-@pytest.mark.parametrize(("name", "value"), [("n_takes", 0), ("batch", 90000), ("n_parts", 0)])
+@pytest.mark.parametrize(("name", "value"), [("n_takes", 0), ("batch", 0), ("n_parts", 0)])
 def test_settings_out_of_range_are_named(name, value):
     with pytest.raises(SettingError, match=name):
         JudgeTrainSettings(**{name: value})

@@ -113,7 +113,7 @@ def _settings(is_level_matched: bool, asked: frozenset[str], output: TableOption
             name = columns[0].upper()
             if asked.intersection(columns):
                 raise MissingExtraError(name, "quality")
-            say(f"{name} is left out. {MissingExtraError(name, 'quality')}", output)
+            say(f"left out: {MissingExtraError(name, 'quality')}", output)
     return PairSettings(is_level_matched, has_pesq=has["pesq"], has_stoi=has["pystoi"])
 
 

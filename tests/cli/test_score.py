@@ -39,7 +39,8 @@ def test_noisy_pairs_have_a_row_each_and_the_noisy_one_the_lower_score(recording
     pairs = [
         (overall[n], overall[n.replace("noisy.", "clean.")]) for n in overall if "noisy." in n
     ]
-    assert sum(noisy < clean for noisy, clean in pairs) >= 8
+    # Babble as loud as the voice may be no speech at all, and then has no score.
+    assert sum(noisy is None or noisy < clean for noisy, clean in pairs) >= 8
 
 
 @pytest.mark.usefixtures("takes")

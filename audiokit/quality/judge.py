@@ -15,7 +15,9 @@ from audiokit.quality.network import (
     FAULTS,
     BandTally,
     JudgeWeights,
+    fault_extents,
     judge_weights,
+    mark_quantiles,
     says,
 )
 from audiokit.stage import StreamFormat
@@ -85,8 +87,11 @@ class Judge:
         said = says(features, weights)
         # Each edge of a band moves out until nine in ten of the held-back takes lie inside.
         snr_low, snr_db, snr_high = (10.0 * _ordered(said[0:3], float(weights.spread[0]))).tolist()
-        pesq = np.clip(_ordered(said[3:6], float(weights.spread[1])), *_PESQ_RANGE).tolist()
-        extents = 1.0 / (1.0 + np.exp(-said[FAULT_OUTPUTS].astype(np.float64)))
+        marks = mark_quantiles(
+            said, share=float(weights.share[0]), ratio_marks=weights.ratio_marks
+        )
+        pesq = np.clip(_ordered(marks, float(weights.spread[1])), *_PESQ_RANGE).tolist()
+        extents = fault_extents(said)
         costs = weights.costs * np.maximum(extents - weights.usual, 0.0)
         speech, processed = float(said[7]), float(extents[FAULTS.index("processing")])
         return Judgement(

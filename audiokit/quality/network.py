@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,13 @@ __all__ = [
     "N_FEATURES",
     "N_MEMBERS",
     "N_OUTPUTS",
+    "RATIO_KNOTS_DB",
     "BandTally",
     "JudgeWeights",
     "Member",
+    "fault_extents",
     "judge_weights",
+    "mark_quantiles",
     "says",
 ]
 
@@ -36,6 +39,9 @@ N_OUTPUTS = 16
 the logit of speech; a spare; the faults."""
 N_MEMBERS = 4
 """Networks that learnt the same from different beginnings; what they say is averaged."""
+
+RATIO_KNOTS_DB = np.arange(-10.0, 41.0, 5.0)
+"""SNR for each of which a mark is known that such recordings have."""
 
 _QUANTILES = (0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97)
 _LAGS = (1, 2, 4, 8)
@@ -76,6 +82,8 @@ class JudgeWeights(NamedTuple):
         costs: Points of PESQ that each fault costs in full, ``(len(FAULTS),)``.
         usual: Extent of each fault that is taken for none, ``(len(FAULTS),)``.
         limits: Logits of speech and of processing above which they are there, ``(2,)``.
+        share: What the SNR has to say in the mark of what has nothing but noise, ``(1,)``.
+        ratio_marks: PESQ's mark at each of `RATIO_KNOTS_DB`.
     """
 
     members: tuple[Member, ...]
@@ -85,6 +93,8 @@ class JudgeWeights(NamedTuple):
     costs: Values
     usual: Values
     limits: Values
+    share: Values
+    ratio_marks: Values
 
 
 @lru_cache(maxsize=1)
@@ -113,6 +123,40 @@ def says(features: Values, weights: JudgeWeights) -> Values:
         total += hidden @ member.out + member.out_bias
     said: Values = total / np.float32(len(weights.members))
     return said
+
+
+def fault_extents(said: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the extent of each fault, 0 to 1, ``(..., len(FAULTS))``.
+
+    Args:
+        said: ``(..., N_OUTPUTS)``.
+    """
+    extents: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-said[..., FAULT_OUTPUTS].astype(float)))
+    return extents
+
+
+def mark_quantiles(
+    said: NDArray[Any], *, share: float, ratio_marks: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Return quantiles of the mark: PESQ's as it is heard, and that which the SNR stands for.
+
+    The SNR carries over to other talkers and microphones better; but where something else is
+    wrong than noise, it says nothing of it, and its share goes to what is heard of PESQ.
+
+    Args:
+        said: ``(..., N_OUTPUTS)``.
+        share: See `JudgeWeights`.
+        ratio_marks: See there.
+
+    Returns:
+        ``(..., 3)``, 1 to 5.
+    """
+    by_ratio = np.interp(10.0 * said[..., 0:3], RATIO_KNOTS_DB, ratio_marks)
+    only_noise = np.prod(1.0 - fault_extents(said)[..., 1:], axis=-1)[..., np.newaxis]
+    quantiles: NDArray[np.float64] = said[..., 3:6] + share * only_noise * (
+        by_ratio - said[..., 3:6]
+    )
+    return quantiles
 
 
 class BandTally:

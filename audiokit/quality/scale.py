@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 __all__ = [
-    "CALIBRATED",
+    "DEFAULT_PROFILE",
     "PROFILES",
     "Points",
     "calibrated_points",
@@ -22,7 +22,7 @@ __all__ = [
 
 Points = Mapping[str, float]
 
-CALIBRATED = "calibrated"
+DEFAULT_PROFILE = "default"
 """The profile whose overall is what PESQ and DNSMOS would say."""
 
 # Straight lines between (value, points); level beyond the ends.
@@ -36,7 +36,7 @@ _SCALES: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 _WEIGHTS: Mapping[str, Points] = {
     "seed": {"noise": 0.3, "clarity": 0.3, "level": 0.2, "consistency": 0.2},
 }
-PROFILES = (CALIBRATED, *_WEIGHTS)
+PROFILES = (DEFAULT_PROFILE, *_WEIGHTS)
 """Every profile that can be asked for, the default first."""
 
 _GRADES = ((85.0, "A"), (70.0, "B"), (55.0, "C"), (40.0, "D"), (25.0, "E"))
@@ -82,7 +82,7 @@ def overall(scores: Points, *, penalty: float, profile: str) -> tuple[float, dic
     Args:
         scores: Points of each component.
         penalty: Points that clipping costs.
-        profile: One of `PROFILES`, but for `CALIBRATED`.
+        profile: One of `PROFILES`, but for `DEFAULT_PROFILE`.
     """
     weights = {name: _WEIGHTS[profile][name] for name in scores}
     total = sum(weights.values())

@@ -24,6 +24,7 @@ from audiokit.training.judge_model import JudgeModel
 from audiokit.training.judge_parts import heard_of, make_judge_parts, mixed
 from audiokit.training.marks import Marked, MarkedPlan, make_marked
 from audiokit.training.runs import add_setting_flags, rate_share, run_record, save_run
+from audiokit.training.synthetic import with_synthetic
 
 __all__ = [
     "JudgeTrainSettings",
@@ -42,8 +43,8 @@ log = logging.getLogger(__name__)
 
 _QUANTILES = (0.05, 0.5, 0.95)
 _TOLD_EVERY = 500
-_DNSMOS_EVERY, _DNSMOS_EVERY_HELD_BACK = 16, 4
 _PROCESSING = FAULTS.index("processing")
+_DNSMOS_EVERY, _DNSMOS_EVERY_HELD_BACK = 16, 4
 # Where the levels of bands lie among the features: what a microphone changes.
 _TILT = slice(6 * (N_BANDS + 1), 6 * (N_BANDS + 1) + N_BANDS)
 
@@ -127,7 +128,12 @@ def lessons(marked: Marked) -> Lessons:
 
 
 def train_judge(
-    data: Path, settings: JudgeTrainSettings, *, scratch: Path, workers: int = 1
+    data: Path,
+    settings: JudgeTrainSettings,
+    *,
+    scratch: Path,
+    synthetic: Path | None = None,
+    workers: int = 1,
 ) -> dict[str, Any]:
     """Train the networks.
 
@@ -135,20 +141,24 @@ def train_judge(
         data: Folder of recordings (see `load_corpus`).
         settings: The run.
         scratch: Folder where takes stay for other runs.
+        synthetic: Folder of voices of a synthesizer, to learn from as well.
         workers: Processes that make takes; their number changes nothing.
 
     Returns:
         ``weights``, by name, as the package ships them, and ``record``: what the run was and
         what it reached on talkers and noises that were held back.
     """
-    corpus = load_corpus(data, held_back=False)
+    corpus, others = (load_corpus(data, held_back=False), load_corpus(data, held_back=True))
+    if synthetic is not None:
+        corpus, others = (
+            with_synthetic(each, synthetic, held_back=each is others) for each in (corpus, others)
+        )
     plan = MarkedPlan(settings.n_takes, settings.seed, _DNSMOS_EVERY)
     taught = lessons(make_marked(scratch / "taught", corpus, plan, workers=workers))
     parts = make_judge_parts(
         scratch / "taught", corpus, n_parts=settings.n_parts, seed=settings.seed, workers=workers
     )
     plan = MarkedPlan(settings.n_held_back, settings.seed + 6, _DNSMOS_EVERY_HELD_BACK)
-    others = load_corpus(data, held_back=True)
     held_back = lessons(make_marked(scratch / "held_back", others, plan, workers=workers))
     mixtures = Mixtures(*mixed(parts, settings.n_mixed, seed=settings.seed))
     weights, reached = fit_judge(taught, mixtures, held_back, settings)
@@ -176,7 +186,7 @@ def fit_judge(
     model.begin_with(weights)
     said = said_of(model, held_back.heard).numpy()
     weights |= norm | calibration(said, held_back.marks, held_back.faults)
-    reached = reached_on(said, held_back.marks, held_back.faults)
+    reached = reached_on(said, held_back.marks, held_back.faults, weights=weights)
     return weights, {"held_back_losses": losses, "reached": reached}
 
 
@@ -254,18 +264,24 @@ def judge_loss(said: Tensor, marks: NDArray[np.float32], faults: NDArray[np.floa
     """
     pesq, dnsmos, snr_db, is_speech = torch.from_numpy(marks).T
     extents = torch.from_numpy(faults)
-    # Of what was denoised nobody knows the ratio any more.
-    snr_db = torch.where(extents[:, _PROCESSING] > 0.0, torch.nan, snr_db)
     loss = ratio_loss(said, snr_db)
     loss = loss + 8.0 * _pinball(said[:, 3:6], pesq)
     known = ~torch.isnan(dnsmos) & (is_speech > 0.0)
     if known.any():
         loss = loss + functional.l1_loss(said[known, 6], dnsmos[known])
-    # Speech under noise ten times as strong is neither.
-    is_sure = torch.isnan(snr_db) | (snr_db > -4.0)
+    # Speech under much stronger noise is neither.
+    is_sure = torch.isnan(snr_db) | (snr_db > -7.0)
     told = functional.binary_cross_entropy_with_logits(said[is_sure, 7], is_speech[is_sure])
-    shares = functional.binary_cross_entropy_with_logits(said[:, FAULT_OUTPUTS], extents)
-    return loss + 0.5 * told + 2.0 * shares
+    told_faults = ~torch.isnan(extents)
+    shares = functional.binary_cross_entropy_with_logits(
+        said[:, FAULT_OUTPUTS][told_faults], extents[told_faults]
+    )
+    # Few takes are denoised: it is weighed again by itself.
+    processing, known = said[:, FAULT_OUTPUTS][:, _PROCESSING], told_faults[:, _PROCESSING]
+    treated = functional.binary_cross_entropy_with_logits(
+        processing[known], extents[known, _PROCESSING]
+    )
+    return loss + 0.5 * told + 2.0 * shares + 0.7 * treated
 
 
 def ratio_loss(said: Tensor, snr_db: Tensor) -> Tensor:
@@ -292,13 +308,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("data", type=Path, help="folder with speech/ and noise/")
     parser.add_argument("--out", type=Path, default=Path("judge.npz"))
     parser.add_argument("--scratch", type=Path, required=True, help="keep takes here")
+    parser.add_argument("--synthetic", type=Path, help="voices of `training.synthetic`")
     parser.add_argument("--workers", type=int, default=1)
     add_setting_flags(parser, JudgeTrainSettings)
     given = vars(parser.parse_args(arguments))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     data, out, scratch = given.pop("data"), given.pop("out"), given.pop("scratch")
-    workers = given.pop("workers")
-    run = train_judge(data, JudgeTrainSettings(**given), scratch=scratch, workers=workers)
+    synthetic, workers = given.pop("synthetic"), given.pop("workers")
+    run = train_judge(
+        data, JudgeTrainSettings(**given), scratch=scratch, synthetic=synthetic, workers=workers
+    )
     save_run(out, run)
 
 

@@ -26,12 +26,13 @@ __all__ = ["JudgeParts", "heard_of", "make_judge_parts", "mixed"]
 log = logging.getLogger(__name__)
 
 # Goes up with every change of what is made: what was kept on disk is made anew.
-_VERSION = 2
+_VERSION = 3
 _N_STRETCHES = 6
 _SHARD = 250
 _COLOUR_DB = 3.0
 _LOWEST_SNR_DB, _HIGHEST_SNR_DB = -9.0, 42.0
 _LEVEL_DB = -25.0
+_FLOOR_BELOW_NOISE_DB = 9.0
 # Those below 3.8 kHz.
 _N_TELEPHONE_BANDS = 23
 
@@ -125,7 +126,9 @@ def _one_mixed(
     chosen = int(rng.integers(len(parts.speech)))
     noise = parts.noise[int(rng.integers(len(parts.noise)))].astype(np.float32)
     noise = np.roll(noise, int(rng.integers(len(noise))), axis=0)
-    wanted_db = rng.uniform(_LOWEST_SNR_DB, _HIGHEST_SNR_DB)
+    # Beside more noise of the sentence's own recording, nobody would know the ratio.
+    highest_db = min(_HIGHEST_SNR_DB, -float(parts.floor_db[chosen]) - _FLOOR_BELOW_NOISE_DB)
+    wanted_db = rng.uniform(_LOWEST_SNR_DB, max(highest_db, 0.0))
     powers, changes_db = [], []
     for levels in (parts.speech[chosen].astype(np.float32), noise):
         before = 10.0 ** (0.1 * levels)
@@ -137,9 +140,7 @@ def _one_mixed(
         # A stream of 8 kHz has nothing up there.
         levels[:, _N_TELEPHONE_BANDS:] = FLOOR_DB
     length = int(rng.integers(60, len(levels))) if rng.random() < 0.3 else len(levels)
-    floor = 10.0 ** (0.1 * float(parts.floor_db[chosen]))
-    snr_db = -10.0 * math.log10(10.0 ** (-0.1 * wanted_db) + floor)
-    return heard_of(levels[:length].astype(np.float32)), snr_db
+    return heard_of(levels[:length].astype(np.float32)), wanted_db
 
 
 def heard_of(levels: NDArray[np.float32]) -> NDArray[np.float32] | None:

@@ -11,13 +11,14 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra training")
 pytest.importorskip("pesq", reason="needs the extra quality")
 
-from audiokit.errors import SettingError  # noqa: E402  after the check
+from audiokit.errors import EmptyError, SettingError  # noqa: E402  after the check
 from audiokit.quality.network import (  # noqa: E402  likewise
     N_FEATURES,
     N_MEMBERS,
     N_OUTPUTS,
     JudgeWeights,
     Member,
+    mark_quantiles,
     says,
 )
 from audiokit.training.corpus import load_corpus  # noqa: E402  likewise
@@ -35,7 +36,9 @@ from audiokit.training.judge_model import JudgeModel  # noqa: E402  likewise
 from audiokit.training.judge_parts import make_judge_parts, mixed  # noqa: E402  likewise
 from audiokit.training.marks import Marked, MarkedPlan, heard_levels  # noqa: E402  likewise
 from audiokit.training.shipping import weights_digest  # noqa: E402  likewise
-from audiokit.training.takes import make_take  # noqa: E402  likewise
+from audiokit.training.synthetic import with_synthetic  # noqa: E402  likewise
+from audiokit.training.takes import make_take, own_floor_power  # noqa: E402  likewise
+from audiokit.training.voiceless import made_voiceless  # noqa: E402  likewise
 
 RATE = 16000
 
@@ -148,6 +151,68 @@ def test_what_is_not_known_of_a_take_counts_for_nothing(marked):
     assert judge_loss(said, marked.marks, marked.faults) < loss
 
 
+def test_whether_nearly_clean_speech_was_denoised_counts_for_nothing(marked):
+    faults = marked.faults.copy()
+    faults[0, 6] = np.nan
+    said = torch.zeros(4, N_OUTPUTS)
+    loss = judge_loss(said, marked.marks, faults)
+    said[0, 15] = 9.0
+    assert torch.isfinite(loss)
+    assert judge_loss(said, marked.marks, faults) == loss
+
+
+def test_nothing_is_said_of_the_ratio_of_a_denoised_take_nor_of_one_beside_its_own_noise(corpus):
+    rng = np.random.default_rng(12)
+    takes = [make_take(rng, corpus, RATE) for _ in range(80)]
+    treated = [take for take in takes if take.faults.get("processing", 0.0) != 0.0]
+    assert treated
+    assert all(np.isnan(take.snr_db) for take in treated)
+    for take in takes:
+        if np.isfinite(take.snr_db):
+            active = np.quantile(np.square(take.clean), 0.95)
+            floor_db = 10.0 * np.log10(own_floor_power(take.clean) / active + 1e-12)
+            assert take.snr_db < 6.0 - floor_db
+
+
+def test_the_ratio_has_a_say_where_it_orders_as_well_and_only_in_noise():
+    rng = np.random.default_rng(9)
+    snr_db = rng.uniform(-5.0, 35.0, 300)
+    said = np.full((300, N_OUTPUTS), -8.0, np.float32)
+    said[:, 0:3] = snr_db[:, np.newaxis] / 10.0 + [-0.1, 0.0, 0.1]
+    said[:, 3:6] = rng.uniform(1.0, 4.0, (300, 1)) + np.array([-0.1, 0.0, 0.1])
+    marks = np.stack([1.0 + snr_db / 10.0, np.full(300, np.nan), snr_db, np.ones(300)], axis=1)
+    told = calibration(said, marks, np.zeros((300, 7), np.float32))
+    assert told["share"][0] > 0.5
+    share, ratio_marks = float(told["share"][0]), told["ratio_marks"].astype(float)
+    assert (np.diff(ratio_marks) >= 0.0).all()
+    said[:, 11] = 8.0
+    clipped = mark_quantiles(said, share=share, ratio_marks=ratio_marks)
+    np.testing.assert_allclose(clipped, said[:, 3:6], atol=0.02)
+
+
+def test_voices_of_a_synthesizer_join_the_sentences_each_in_one_part_only(corpus, tmp_path):
+    import soundfile
+
+    for number in range(9):
+        soundfile.write(tmp_path / f"{number:03d}.flac", np.full(800, 0.01 * number), RATE)
+    taught, others = (
+        with_synthetic(corpus, tmp_path, held_back=held_back) for held_back in (False, True)
+    )
+    n_recorded = len(corpus.speech)
+    assert (len(taught.speech) - n_recorded, len(others.speech) - n_recorded) == (7, 2)
+    assert taught.digest != corpus.digest
+    with pytest.raises(EmptyError, match="holds no recordings"):
+        with_synthetic(corpus, tmp_path / "none", held_back=False)
+
+
+def test_what_is_made_without_a_voice_is_finite_never_silent_and_the_same_again():
+    for number in range(12):
+        one, again = (made_voiceless(np.random.default_rng(number), RATE) for _ in "ab")
+        np.testing.assert_array_equal(one, again)
+        assert np.isfinite(one).all()
+        assert one.std() > 0.0
+
+
 def test_bands_are_widened_until_enough_of_what_was_held_back_lies_inside():
     rng = np.random.default_rng(6)
     true = rng.uniform(0.0, 30.0, 400)
@@ -158,7 +223,7 @@ def test_bands_are_widened_until_enough_of_what_was_held_back_lies_inside():
     marks = np.stack([np.full(400, 2.1), np.full(400, np.nan), true, np.ones(400)], axis=1)
     spread = calibration(said, marks, np.zeros((400, 7), np.float32))["spread"].astype(float)
     inside = np.abs(10.0 * said[:, 1] - true) <= spread[0] * 1.0
-    assert 0.9 <= inside.mean() <= 0.94
+    assert 0.88 <= inside.mean() <= 0.92
 
 
 def test_parts_are_mixed_at_the_ratio_that_is_told(corpus, tmp_path):

@@ -15,6 +15,7 @@ from audiokit.quality.network import (
     FAULTS,
     BandTally,
     JudgeWeights,
+    clipped_share,
     fault_extents,
     judge_weights,
     mark_quantiles,
@@ -78,8 +79,12 @@ class Judge:
         """Hear the next stretch."""
         self._tally.add(band_levels(stretch, sample_rate=self._sample_rate))
 
-    def report(self) -> Judgement | None:
-        """Return the judgement so far; None where less than 0.3 s was heard."""
+    def report(self, *, clipping_ratio: float = 0.0) -> Judgement | None:
+        """Return the judgement so far; None where less than 0.3 s was heard.
+
+        Args:
+            clipping_ratio: Share of samples in flat tops, which levels of bands hardly tell.
+        """
         features = self._tally.features()
         if features is None:
             return None
@@ -90,7 +95,9 @@ class Judge:
         marks = mark_quantiles(
             said, share=float(weights.share[0]), ratio_marks=weights.ratio_marks
         )
-        pesq = np.clip(_ordered(marks, float(weights.spread[1])), *_PESQ_RANGE).tolist()
+        marks = np.clip(_ordered(marks, float(weights.spread[1])), *_PESQ_RANGE)
+        lost = min(1.0, float(weights.clipping[0]) * float(clipped_share(clipping_ratio)))
+        pesq = (marks - lost * (marks - _PESQ_RANGE[0])).tolist()
         extents = fault_extents(said)
         costs = weights.costs * np.maximum(extents - weights.usual, 0.0)
         speech, processed = float(said[7]), float(extents[FAULTS.index("processing")])

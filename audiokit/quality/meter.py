@@ -125,7 +125,8 @@ class _Parts:
 def _report(
     fmt: StreamFormat, parts: _Parts, *, duration_s: float, settings: QualitySettings
 ) -> QualityReport:
-    faults, judgement = _without_dead(fmt, parts.faults.report()), parts.judge.report()
+    faults = _without_dead(fmt, parts.faults.report())
+    judgement = parts.judge.report(clipping_ratio=faults.clipping.ratio)
     measured = _measured(faults, duration_s)
     level_dbfs = faults.levels.active_dbfs
     reason = None

@@ -22,6 +22,7 @@ __all__ = [
     "BandTally",
     "JudgeWeights",
     "Member",
+    "clipped_share",
     "fault_extents",
     "judge_weights",
     "mark_quantiles",
@@ -84,6 +85,7 @@ class JudgeWeights(NamedTuple):
         limits: Logits of speech and of processing above which they are there, ``(2,)``.
         share: What the SNR has to say in the mark of what has nothing but noise, ``(1,)``.
         ratio_marks: PESQ's mark at each of `RATIO_KNOTS_DB`.
+        clipping: Share of a mark that clipping takes, see `clipped_share`, ``(1,)``.
     """
 
     members: tuple[Member, ...]
@@ -95,6 +97,7 @@ class JudgeWeights(NamedTuple):
     limits: Values
     share: Values
     ratio_marks: Values
+    clipping: Values
 
 
 @lru_cache(maxsize=1)
@@ -133,6 +136,19 @@ def fault_extents(said: NDArray[Any]) -> NDArray[np.float64]:
     """
     extents: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-said[..., FAULT_OUTPUTS].astype(float)))
     return extents
+
+
+def clipped_share(clipping_ratio: Any) -> NDArray[np.float64]:
+    """Return how far clipping is beyond what nobody hears, 0 to 0.8, by the decade.
+
+    Flat tops are counted; levels of bands hardly tell them.
+
+    Args:
+        clipping_ratio: Share of samples in flat tops; any shape.
+    """
+    decades = np.log10(np.maximum(clipping_ratio, 1e-9))
+    share: NDArray[np.float64] = np.clip(0.25 * decades + 0.8, 0.0, 0.8)
+    return share
 
 
 def mark_quantiles(

@@ -69,17 +69,17 @@ class JudgeTrainSettings:
         seed: Decides everything.
     """
 
-    n_takes: int = 12000
+    n_takes: int = 10000
     n_parts: int = 2000
-    n_mixed: int = 8000
-    n_held_back: int = 500
-    n_steps: int = 3000
+    n_mixed: int = 60000
+    n_held_back: int = 1200
+    n_steps: int = 4000
     batch: int = 256
     rate: float = 3e-3
-    width: int = 96
-    dropout: float = 0.1
+    width: int = 192
+    dropout: float = 0.15
     weight_decay: float = 0.02
-    colour_db: float = 3.0
+    colour_db: float = 6.0
     jitter: float = 0.1
     seed: int = 1
 
@@ -148,11 +148,11 @@ def train_judge(
         ``weights``, by name, as the package ships them, and ``record``: what the run was and
         what it reached on talkers and noises that were held back.
     """
-    corpus, others = (load_corpus(data, held_back=False), load_corpus(data, held_back=True))
+    corpus, others = (load_corpus(data, held_back=held_back) for held_back in (False, True))
+    n_recorded = len(corpus.speech)
     if synthetic is not None:
-        corpus, others = (
-            with_synthetic(each, synthetic, held_back=each is others) for each in (corpus, others)
-        )
+        corpus = with_synthetic(corpus, synthetic, held_back=False)
+        others = with_synthetic(others, synthetic, held_back=True)
     plan = MarkedPlan(settings.n_takes, settings.seed, _DNSMOS_EVERY)
     taught = lessons(make_marked(scratch / "taught", corpus, plan, workers=workers))
     parts = make_judge_parts(
@@ -162,6 +162,7 @@ def train_judge(
     held_back = lessons(make_marked(scratch / "held_back", others, plan, workers=workers))
     mixtures = Mixtures(*mixed(parts, settings.n_mixed, seed=settings.seed))
     weights, reached = fit_judge(taught, mixtures, held_back, settings)
+    reached["n_synthetic"] = len(corpus.speech) - n_recorded
     return {"weights": weights, "record": run_record(settings, corpus, weights, **reached)}
 
 
@@ -291,7 +292,7 @@ def ratio_loss(said: Tensor, snr_db: Tensor) -> Tensor:
         said: ``(takes, N_OUTPUTS)``.
         snr_db: The true one, NaN where it is not known.
     """
-    return 4.0 * _pinball(said[:, 0:3], snr_db.clamp(-10.0, 45.0) / 10.0)
+    return 8.0 * _pinball(said[:, 0:3], snr_db.clamp(-10.0, 45.0) / 10.0)
 
 
 def _pinball(said: Tensor, true: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from audiokit.quality.network import (
     FAULT_OUTPUTS,
     FAULTS,
     RATIO_KNOTS_DB,
+    clipped_share,
     fault_extents,
     mark_quantiles,
 )
@@ -20,8 +21,9 @@ __all__ = ["calibration", "reached_on"]
 
 Values = NDArray[np.floating[Any]]
 
+_CLIPPING = FAULTS.index("clipping")
 _PROCESSING = FAULTS.index("processing")
-_BEST_PESQ = 4.64
+_LEAST_PESQ, _BEST_PESQ = 1.02, 4.64
 # Nine in ten are promised.
 _INSIDE = 0.9
 _MOST_FALSE_ALARMS = 0.01
@@ -79,6 +81,7 @@ def calibration(said: Values, marks: Values, faults: Values) -> dict[str, NDArra
     told = {
         "spread": spread, "costs": costs, "usual": usual, "limits": limits,
         "share": [share], "ratio_marks": ratio_marks,
+        "clipping": [_clipping_cost(blended[marked, 1], pesq[marked], faults[marked])],
     }  # fmt: skip
     return {name: np.array(values, np.float16) for name, values in told.items()}
 
@@ -116,6 +119,15 @@ def _share(
         if each >= max(reached) - _SAME_SPEARMAN
     ]
     return max(good)
+
+
+def _clipping_cost(mark: Values, pesq: Values, faults: Values) -> float:
+    """Return the share of a mark that clipping takes, by least squares."""
+    # The extent of a take is that of a share of its samples: see `takes`.
+    extents = faults[:, _CLIPPING]
+    ratio = np.where(extents > 0.0, 10.0 ** (4.0 * (extents - 1.0)), 0.0)
+    taken = clipped_share(ratio) * np.maximum(mark - _LEAST_PESQ, 0.0)
+    return float(np.maximum(taken @ (mark - pesq) / max(float(taken @ taken), 1e-6), 0.0))
 
 
 def _spread(quantiles: Values, true: Values) -> float:

@@ -11,6 +11,7 @@ from audiokit.denoise.spectral_engine import SpectralEngine, SpectralSettings
 from audiokit.errors import SettingError
 from audiokit.loudness.active_level import ActiveLevelMeter
 from audiokit.quality import QualityMeter, QualityReport, QualitySettings
+from audiokit.quality.network import clipped_share
 from audiokit.stage import StreamFormat
 from audiokit.testing import measure, render, speechlike, split_at
 
@@ -141,6 +142,16 @@ def test_where_a_fifth_of_all_samples_are_clipped_nothing_costs_more(spoken):
     report = _score(loud)
     assert report.clipping_ratio > 0.1
     assert report.worst.startswith("clipping: -")
+
+
+def test_the_more_is_clipped_the_lower_the_score_and_a_millionth_costs_nothing(spoken):
+    reports = [
+        _score(np.clip(spoken, -limit, limit))
+        for limit in np.abs(spoken).max() * np.array([1.0, 0.5, 0.25, 0.12])
+    ]
+    assert (np.diff([report.overall for report in reports]) < 0.0).all()
+    assert clipped_share(1e-6) == clipped_share(0.0) == 0.0
+    assert (np.diff(clipped_share(np.array([1e-3, 1e-2, 1e-1, 1.0]))) > 0.0).all()
 
 
 def test_nothing_is_blamed_that_nothing_has_measured(spoken):

@@ -18,6 +18,7 @@ from audiokit.quality.network import (  # noqa: E402  likewise
     N_OUTPUTS,
     JudgeWeights,
     Member,
+    clipped_share,
     mark_quantiles,
     says,
 )
@@ -188,6 +189,21 @@ def test_the_ratio_has_a_say_where_it_orders_as_well_and_only_in_noise():
     said[:, 11] = 8.0
     clipped = mark_quantiles(said, share=share, ratio_marks=ratio_marks)
     np.testing.assert_allclose(clipped, said[:, 3:6], atol=0.02)
+
+
+def test_clipping_takes_the_share_of_a_mark_that_it_took_of_those_held_back():
+    rng = np.random.default_rng(10)
+    said = np.full((200, N_OUTPUTS), -8.0, np.float32)
+    said[:, 0:3] = [2.9, 3.0, 3.1]
+    said[:, 3:6] = rng.uniform(1.5, 4.0, (200, 1)) + np.array([-0.1, 0.0, 0.1])
+    faults = np.zeros((200, 7), np.float32)
+    faults[::2, 2] = rng.uniform(0.0, 0.8, 100)
+    marks = np.stack([said[:, 4], np.full(200, np.nan), np.full(200, 30.0), np.ones(200)], axis=1)
+    none = calibration(said, marks, faults)["clipping"][0]
+    lost = clipped_share(10.0 ** (4.0 * (faults[:, 2] - 1.0))) * (faults[:, 2] > 0.0)
+    marks[:, 0] -= 0.8 * lost * (marks[:, 0] - 1.02)
+    # The mark has a share of the ratio, which is the same for all: the fit is near, not exact.
+    assert none < 0.4 < calibration(said, marks, faults)["clipping"][0] < 1.2
 
 
 def test_voices_of_a_synthesizer_join_the_sentences_each_in_one_part_only(corpus, tmp_path):

@@ -30,7 +30,7 @@ def score(
     sources: Sources,
     profile: Annotated[
         str | None,
-        typer.Option(help="How components are weighed: calibrated, the default, or seed."),
+        typer.Option(help="How components are weighed: default or seed."),
     ] = None,
     extra: Annotated[
         Literal["dnsmos"] | None,

@@ -18,7 +18,7 @@ os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(8 << 20))
 
 def main() -> None:
     """Run the command line; the process ends with a documented exit code."""
-    if sys.argv[1:] == ["--version"]:
+    if sys.argv[1:] == ["--version"] and sys.stdout is not None:
         from audiokit import __version__
 
         # Typer alone takes longer to load than this whole answer.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import io
+import os
 import sys
 from types import TracebackType
 from typing import Annotated, Any
@@ -151,6 +152,7 @@ def audiokit(
 def run() -> None:
     """Run the program; every end has its documented exit code and at most one line."""
     sys.excepthook = _one_line
+    _open_what_is_closed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name need not be text; what is not is printed as an escape.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -160,6 +162,20 @@ def run() -> None:
     except AudiokitError as error:
         sys.stderr.write(f"audiokit: {error}\n")
         sys.exit(error.exit_code)
+
+
+def _open_what_is_closed() -> None:
+    """Give a closed stdout or stderr (``>&-``) a sink; Python leaves None in its place.
+
+    Else the next file that is opened would have its number, and take what is printed.
+    """
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            sink = os.open(os.devnull, os.O_WRONLY)
+            if sink != number:
+                os.dup2(sink, number)
+                os.close(sink)
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8"))
 
 
 def _one_line(

@@ -72,6 +72,7 @@ def compare(
     gating.check_files(output, may_replace=batch.overwrite)
     settings = _settings(normalize_level, gating.asked, output)
     pairing = pair_up(reference, _recordings(reference, degraded, batch))
+    gating.check_inputs([path for path in pairing.references.values() if isinstance(path, str)])
     if pairing.unused:
         more = f" and {len(pairing.unused) - 1} more" if len(pairing.unused) > 1 else ""
         say(f"no recording belongs to the reference {pairing.unused[0]}{more}.", output)
@@ -113,7 +114,7 @@ def _settings(is_level_matched: bool, asked: frozenset[str], output: TableOption
             name = columns[0].upper()
             if asked.intersection(columns):
                 raise MissingExtraError(name, "quality")
-            say(f"{name} is left out. {MissingExtraError(name, 'quality')}", output)
+            say(f"left out: {MissingExtraError(name, 'quality')}", output)
     return PairSettings(is_level_matched, has_pesq=has["pesq"], has_stoi=has["pystoi"])
 
 

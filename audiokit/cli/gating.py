@@ -60,6 +60,7 @@ class Gating:
             name.removeprefix(prefix) for part in given.values() for name in part
         )
         self._verdicts: list[Verdict] = []
+        self._out: Path | None = None
 
     @property
     def is_needed(self) -> bool:
@@ -72,9 +73,10 @@ class Gating:
         Raises:
             SettingError: One is so.
         """
+        self._out = None if output.out is None else Path(output.out)
         named = {
             "baseline": self._options.baseline,
-            "out": None if output.out is None else Path(output.out),
+            "out": self._out,
             "junit": self._options.junit,
         }
         given = {name: path for name, path in named.items() if path is not None}
@@ -85,15 +87,30 @@ class Gating:
             if name != "baseline":
                 check_target(name, path, may_replace=may_replace)
 
+    def check_inputs(self, inputs: Iterable[str]) -> None:
+        """Refuse to write over what is read, ``--overwrite`` or not.
+
+        Raises:
+            SettingError: An input is the file for the rows, or for the verdicts.
+        """
+        written = {"out": self._out, "junit": self._options.junit}
+        there = {
+            os.path.realpath(p): n for n, p in written.items() if p is not None and p.exists()
+        }
+        for path in inputs if there else ():
+            name = there.get(os.path.realpath(path))
+            if name is not None:
+                raise SettingError(name, path, "another file than those that are read")
+
     def check_sources(self, sources: Iterable[str], output: OutputOptions) -> None:
         """Say which files the baseline does not know.
 
         Raises:
-            SettingError: It knows none.
+            SettingError: It has nothing to hold any of them against.
         """
         if self._baseline is None:
             return
-        n_new, n_gone = self._baseline.check_sources(sources)
+        n_new, n_gone = self._baseline.check_sources(sources, self._gates.falling)
         if n_new:
             say(f"{_files(n_new)} not in the baseline: nothing to fall from.", output)
         if n_gone:

@@ -79,7 +79,9 @@ def run_judged(
         emit_plan(run, judged.command, output)
         return
     gating = judged.gating
-    gating.check_sources((row["source"] for row in run.plan_rows()), output)
+    sources = [row["source"] for row in run.plan_rows()]
+    gating.check_inputs(sources)
+    gating.check_sources(sources, output)
     rows = run.in_order(show_progress(run.rows(), run.total, output))
     rows = gating.watch(rows if note is None else note(rows))
     try:

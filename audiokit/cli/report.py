@@ -10,6 +10,7 @@ import typer
 
 from audiokit.cli.console import emit_rows, say, show_progress
 from audiokit.cli.options import BatchOptions, OutputOptions, Sources, command
+from audiokit.cli.row_file import check_target
 from audiokit.cli.run import emit_plan, read_sources, report_found, say_summary
 from audiokit.errors import InterruptedRunError, SettingError
 from audiokit.recipe import make_recipe
@@ -110,8 +111,7 @@ def _size(text: bytes) -> str:
 def _check_target(out: Path, batch: BatchOptions) -> None:
     if out.suffix.lower() not in _PAGES or out.is_dir():
         raise SettingError("out", str(out), "a file with a name ending in .html")
-    if out.exists() and not batch.overwrite:
-        raise SettingError("out", str(out), "a new file", "Add --overwrite to replace it.")
+    check_target("out", out, may_replace=batch.overwrite)
 
 
 def _refuse(told: Mapping[str, Any], expected: str) -> None:

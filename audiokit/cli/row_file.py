@@ -50,11 +50,13 @@ def check_target(name: str, target: Path, *, may_replace: bool) -> None:
         may_replace: Whether a file that is there may go.
 
     Raises:
-        SettingError: It is a folder or a device, is there already, or its folder cannot be
-            written.
+        SettingError: It is a folder or a device, looks like a recording, is there already, or
+            its folder cannot be written.
     """
     if os.path.lexists(target) and not target.is_file():
         raise SettingError(name, str(target), "a file")
+    if looks_like_audio(str(target)):
+        raise SettingError(name, str(target), "a file that does not look like a recording")
     if target.exists() and not may_replace:
         raise SettingError(name, str(target), "a new file", "Add --overwrite to replace it.")
     folder = target.parent

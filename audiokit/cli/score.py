@@ -30,7 +30,7 @@ def score(
     sources: Sources,
     profile: Annotated[
         str | None,
-        typer.Option(help="How components are weighed: default or seed.", show_default=False),
+        typer.Option(help="How components are weighed: default or seed."),
     ] = None,
     extra: Annotated[
         Literal["dnsmos"] | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -44,11 +44,15 @@ class Baseline:
             if all(self.value(source, column) is None for source in self.rows):
                 raise SettingError("baseline", str(self.path), f"a value of {column}", _HINT)
 
-    def check_sources(self, sources: Iterable[str]) -> tuple[int, int]:
+    def check_sources(self, sources: Iterable[str], columns: Collection[str]) -> tuple[int, int]:
         """Return how many sources it does not know, and how many it knows that are not there.
 
+        Args:
+            sources: What is judged.
+            columns: What is held against it.
+
         Raises:
-            SettingError: It knows none of them.
+            SettingError: It knows none of them, or has no number of any that it knows.
         """
         given = {_key(source) for source in sources}
         common = given & set(self.rows)
@@ -58,6 +62,9 @@ class Baseline:
             raise SettingError(
                 "baseline", str(self.path), "some of the files that are given", hint
             )
+        if all(self.value(name, column) is None for name in common for column in columns):
+            expected = f"a value of {' or '.join(columns)} for a file that is given"
+            raise SettingError("baseline", str(self.path), expected, _HINT)
         return len(given - common), len(set(self.rows) - common)
 
 

@@ -18,6 +18,7 @@ _SCALES = {
     "overall": (0.0, 100.0),
     "score": (0.0, 100.0),
     "ratio": (0.0, 1.0),
+    "probability": (0.0, 1.0),
     "clarity": (0.0, 1.0),
     "consistency": (0.0, 1.0),
     "stoi": (-1.0, 1.0),
@@ -136,7 +137,7 @@ class Gates:
         self._over = dict(self._checked("fail_over", settings.fail_over, columns))
         self._drop = dict(self._checked("max_drop", settings.max_drop, columns))
         if baseline is None and self._drop:
-            hint = "Make one with: audiokit score FOLDER -o scores.json"
+            hint = "Make one with --format json -o scores.json."
             raise SettingError("baseline", None, "a file beside --max-drop", hint)
         if baseline is not None:
             if not self._drop:
@@ -147,6 +148,11 @@ class Gates:
     def any(self) -> bool:
         """Whether there is a gate at all."""
         return bool(self._under or self._over or self._drop)
+
+    @property
+    def falling(self) -> tuple[str, ...]:
+        """The columns that are held against the baseline."""
+        return tuple(self._drop)
 
     def judge(self, row: Mapping[str, Any]) -> Verdict:
         """Return what the gates say of a row."""
@@ -195,8 +201,12 @@ class Gates:
     def _checked(
         self, name: str, limits: Mapping[str, float], columns: Sequence[str]
     ) -> Iterator[tuple[str, float]]:
+        seen: set[str] = set()
         for given, limit in limits.items():
             column = self._column(name, given, columns)
+            if column in seen:
+                raise SettingError(name, given, f"{self._short(column)} once")
+            seen.add(column)
             if name == "max_drop":
                 if limit < 0.0:
                     raise SettingError(name, f"{given}={limit:g}", "0 or more")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from audiokit.jobs.report_figures import costs_of, spread_of
 from audiokit.jobs.report_rows import Gathered
 from audiokit.jobs.report_stages import stages_section
 from audiokit.jobs.report_table import packed
-from audiokit.jobs.report_words import counted, number_words, value_words
+from audiokit.jobs.report_words import change_words, counted, number_words, value_words
 from audiokit.ranges import check_range
 
 __all__ = ["ReportSettings", "report_page"]
@@ -112,7 +113,10 @@ def _tiles(gathered: Gathered) -> Iterator[str]:
         was, now = (spread_of(side) for side in zip(*pairs, strict=True))
         if was is not None and now is not None:
             said = [value_words("overall", side.middle) for side in (was, now)]
-            more = f"overall, of {counted(len(pairs), 'recording')}"
+            # Two medians may be far apart where hardly a recording has changed.
+            change = statistics.median(after - before for before, after in pairs)
+            more = f"overall, medians of {counted(len(pairs), 'recording')}"
+            more += f"; median change {change_words(change, column_of('change_overall'))}"
             yield _tile("Before and after", f"{said[0]} → {said[1]}", more)
     costs = costs_of(gathered)
     if costs:

@@ -31,7 +31,6 @@ ROW_SAMPLES = 32
 # So many blocks at once stay in cache.
 _BATCH_BLOCKS = 16
 _BENT_BLOCKS = 32
-_PRODUCT_BLOCKS = 4
 
 
 def oversampling_for(sample_rate: int) -> int:
@@ -188,24 +187,22 @@ class CrestFinder(Interpolator):
         """
         windows = self._windows(samples, ROW_SAMPLES)
         n_rows = self.BLOCK_SAMPLES // ROW_SAMPLES
-        wanted = np.stack(np.nonzero(blocks))
-        # As many in every product: the bits do not depend on their number.
-        n_missing = -wanted.shape[1] % _PRODUCT_BLOCKS
-        places = np.pad(wanted, ((0, 0), (0, n_missing)), mode="edge")
+        channels, positions = np.nonzero(blocks)
         n_points = self._n_points * n_samples
-        n_products, n_columns = _BATCH_BLOCKS // _PRODUCT_BLOCKS, _PRODUCT_BLOCKS * n_rows
         # Once, because memory that is new to the process costs more than the work.
-        space = np.empty((n_products, len(self._matrix), n_columns), np.float32)
+        space = np.empty((_BATCH_BLOCKS, len(self._matrix), n_rows), np.float32)
         crests = []
-        for start in range(0, places.shape[1], _BATCH_BLOCKS):
-            channels, positions = places[:, start : start + _BATCH_BLOCKS, np.newaxis]
-            rows = windows[channels, positions * n_rows + np.arange(n_rows)]
-            columns = rows.reshape(-1, n_columns, rows.shape[2]).swapaxes(1, 2)
+        for start in range(0, len(channels), _BATCH_BLOCKS):
+            batch = slice(start, start + _BATCH_BLOCKS)
+            wanted = positions[batch, np.newaxis] * n_rows + np.arange(n_rows)
+            # A product for each block: where a column stands in a product can change its
+            # last bit, and so a row of a block must stand in the same column always.
+            columns = windows[channels[batch, np.newaxis], wanted].swapaxes(1, 2)
             points = space[: len(columns)]
             np.matmul(self._matrix, np.ascontiguousarray(columns), out=points)
             np.abs(points, out=points)
-            crests.append(_highest_of_runs(points, n_points).reshape(len(channels), -1))
-        return np.concatenate(crests)[: wanted.shape[1]]
+            crests.append(_highest_of_runs(points, n_points).reshape(len(points), -1))
+        return np.concatenate(crests)
 
 
 def _highest_of_runs(points: Samples, n_points: int) -> Samples:

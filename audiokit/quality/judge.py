@@ -10,7 +10,17 @@ import numpy as np
 
 from audiokit.quality.bands import band_levels
 from audiokit.quality.frames import Stretch
-from audiokit.quality.network import FAULT_OUTPUTS, FAULTS, Hearing, JudgeWeights, judge_weights
+from audiokit.quality.network import (
+    FAULT_OUTPUTS,
+    FAULTS,
+    BandTally,
+    JudgeWeights,
+    clipped_share,
+    fault_extents,
+    judge_weights,
+    mark_quantiles,
+    says,
+)
 from audiokit.stage import StreamFormat
 
 __all__ = ["Judge", "Judgement"]
@@ -63,22 +73,32 @@ class Judge:
     def __init__(self, fmt: StreamFormat, weights: JudgeWeights | None = None) -> None:
         self._sample_rate = fmt.sample_rate
         self._weights = judge_weights() if weights is None else weights
-        self._hearing = Hearing(self._weights)
+        self._tally = BandTally()
 
     def add(self, stretch: Stretch) -> None:
         """Hear the next stretch."""
-        self._hearing.add(band_levels(stretch, sample_rate=self._sample_rate))
+        self._tally.add(band_levels(stretch, sample_rate=self._sample_rate))
 
-    def report(self) -> Judgement | None:
-        """Return the judgement so far; None where less than 0.4 s was heard."""
-        said = self._hearing.says()
-        if said is None:
+    def report(self, *, clipping_ratio: float = 0.0) -> Judgement | None:
+        """Return the judgement so far; None where less than 0.3 s was heard.
+
+        Args:
+            clipping_ratio: Share of samples in flat tops, which levels of bands hardly tell.
+        """
+        features = self._tally.features()
+        if features is None:
             return None
         weights = self._weights
+        said = says(features, weights)
         # Each edge of a band moves out until nine in ten of the held-back takes lie inside.
         snr_low, snr_db, snr_high = (10.0 * _ordered(said[0:3], float(weights.spread[0]))).tolist()
-        pesq = np.clip(_ordered(said[3:6], float(weights.spread[1])), *_PESQ_RANGE).tolist()
-        extents = 1.0 / (1.0 + np.exp(-said[FAULT_OUTPUTS].astype(np.float64)))
+        marks = mark_quantiles(
+            said, share=float(weights.share[0]), ratio_marks=weights.ratio_marks
+        )
+        marks = np.clip(_ordered(marks, float(weights.spread[1])), *_PESQ_RANGE)
+        lost = min(1.0, float(weights.clipping[0]) * float(clipped_share(clipping_ratio)))
+        pesq = (marks - lost * (marks - _PESQ_RANGE[0])).tolist()
+        extents = fault_extents(said)
         costs = weights.costs * np.maximum(extents - weights.usual, 0.0)
         speech, processed = float(said[7]), float(extents[FAULTS.index("processing")])
         return Judgement(

@@ -17,6 +17,11 @@ __all__ = ["HumReport", "MainsHum"]
 _MAINS_HZ = (50, 60)
 _HIGHEST_HZ = 380.0
 _LOOK_RATE = 1000
+# Low-pass to that rate, flat up to 380 Hz: what lies above 620 Hz is 100 dB down. A whistle at
+# 941 Hz would else be a line at 59 Hz.
+_KERNEL_STEPS, _KERNEL_BETA = 27, 10.06
+# Nobody hears less, and a whistle at full scale leaves no more.
+_QUIETEST_POWER = 1e-10
 # A line and the window's lobe around it, mains off by half a hertz, and what lies beside.
 _LINE_HZ, _NEAR_HZ, _FAR_HZ = 1.6, 3.0, 12.0
 _FEWEST_STRETCHES = 2
@@ -52,9 +57,14 @@ class MainsHum:
 
     def __init__(self, fmt: StreamFormat) -> None:
         grid = FrameGrid.at(fmt.sample_rate)
-        # A mean over so many samples keeps what lies far below the new rate.
         self._factor = max(1, fmt.sample_rate // _LOOK_RATE)
         self._n_look = grid.stretch_samples // self._factor
+        # What the low-pass needs of before a stretch.
+        self._held = np.zeros((_KERNEL_STEPS - 1) * self._factor, np.float32)
+        n_kernel = _KERNEL_STEPS * self._factor
+        kernel = np.sinc((np.arange(n_kernel) - (n_kernel - 1) / 2.0) / self._factor)
+        kernel *= np.kaiser(n_kernel, _KERNEL_BETA) / self._factor
+        self._kernel = kernel.reshape(_KERNEL_STEPS, -1).T.astype(np.float32)
         spacing_hz = fmt.sample_rate / self._factor / self._n_look
         n_bins = min(self._n_look // 2, math.ceil((_HIGHEST_HZ + _FAR_HZ) / spacing_hz)) + 1
         self._bins_hz = np.arange(n_bins) * spacing_hz
@@ -67,11 +77,15 @@ class MainsHum:
 
     def add(self, stretch: Stretch) -> None:
         """Hear the next stretch; one that is not whole does not count."""
-        n_samples = self._n_look * self._factor
-        if len(stretch.mono) < n_samples:
+        if len(stretch.mono) < self._n_look * self._factor:
             return
-        slow = stretch.mono[:n_samples].reshape(self._n_look, self._factor).sum(axis=1)
-        slow *= np.float32(1.0 / self._factor)
+        n_steps = self._n_look + _KERNEL_STEPS - 1
+        heard = np.concatenate([self._held, stretch.mono])
+        self._held = heard[len(heard) - len(self._held) :].copy()
+        parts = heard[: n_steps * self._factor].reshape(n_steps, self._factor) @ self._kernel
+        slow = np.zeros(self._n_look, np.float32)
+        for step in range(_KERNEL_STEPS):
+            slow += parts[step : step + self._n_look, step]
         spectrum = np.fft.rfft((slow - slow.mean()) * self._window)[: len(self._bins_hz)]
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         self._sum_log += np.log(power + _FLOOR)
@@ -87,7 +101,7 @@ class MainsHum:
         looks = [self._lines(power, mains_hz) for mains_hz in _MAINS_HZ]
         best = int(np.argmax([float(above_db.max()) for above_db, _ in looks]))
         above_db, line_power = looks[best]
-        is_line = above_db >= _LEAST_DB
+        is_line = (above_db >= _LEAST_DB) & (line_power >= _QUIETEST_POWER)
         # One line that is weak, or a third harmonic by itself, is no hum.
         if not is_line[:2].any() or (is_line.sum() < 2 and above_db.max() < _SURE_LINE_DB):
             return HumReport(0.0, None, None, None)
@@ -97,7 +111,7 @@ class MainsHum:
     def _lines(
         self, power: NDArray[np.float64], mains_hz: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return how far each line is above its neighbourhood in dB, and its power."""
+        """Return how far each line is above its neighbourhood in dB, and its own power."""
         above, powers = [], []
         for line_hz in range(mains_hz, int(_HIGHEST_HZ) + 1, mains_hz):
             distance = np.abs(self._bins_hz - line_hz)
@@ -107,5 +121,5 @@ class MainsHum:
             beside = np.median(power[(distance >= _NEAR_HZ) & (distance <= _FAR_HZ)])
             line = power[is_line]
             above.append(10.0 * np.log10(line.max() / max(float(beside), _FLOOR)))
-            powers.append(float(line.sum()))
+            powers.append(max(0.0, float(line.sum()) - len(line) * float(beside)))
         return np.clip(above, 0.0, 100.0), np.array(powers)

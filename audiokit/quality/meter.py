@@ -15,7 +15,7 @@ from audiokit.quality.histogram_snr import HistogramSnr
 from audiokit.quality.judge import Judge, Judgement
 from audiokit.quality.report import QualityReport
 from audiokit.quality.scale import (
-    CALIBRATED,
+    DEFAULT_PROFILE,
     PROFILES,
     calibrated_points,
     clipping_penalty,
@@ -32,8 +32,15 @@ from audiokit.stage import Block, Meter, StreamFormat
 __all__ = ["QualityMeter", "QualitySettings"]
 
 _LOWEST_RATE_HZ = 4000
+# The judge has heard nothing narrower than a telephone.
+_LOWEST_JUDGED_HZ = 8000
 _SHORTEST_S = 0.5
 _SILENCE_DBFS = -70.0
+# From here on, a room and a band are good enough not to be blamed.
+_DRY_C50_DB = 15.0
+_WIDE_BAND_HZ = 7000.0
+# So many points of clipping, and nothing costs more: 1 % of all samples.
+_SURE_PENALTY = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +51,8 @@ class QualitySettings:
         SettingError: The profile is unknown.
     """
 
-    profile: str = CALIBRATED
-    """``calibrated``: what PESQ and DNSMOS would say; ``seed``: noise 0.3, clarity 0.3,
+    profile: str = DEFAULT_PROFILE
+    """``default``: what PESQ and DNSMOS would say; ``seed``: noise 0.3, clarity 0.3,
     level 0.2, consistency 0.2."""
 
     def __post_init__(self) -> None:
@@ -118,11 +125,14 @@ class _Parts:
 def _report(
     fmt: StreamFormat, parts: _Parts, *, duration_s: float, settings: QualitySettings
 ) -> QualityReport:
-    faults, judgement = parts.faults.report(), parts.judge.report()
+    faults = _without_dead(fmt, parts.faults.report())
+    judgement = parts.judge.report(clipping_ratio=faults.clipping.ratio)
     measured = _measured(faults, duration_s)
-    level_dbfs = _level_dbfs(fmt, faults)
+    level_dbfs = faults.levels.active_dbfs
     reason = None
-    if duration_s < _SHORTEST_S:
+    if fmt.sample_rate < _LOWEST_JUDGED_HZ:
+        reason = f"sampled at {fmt.sample_rate} Hz: speech is told from {_LOWEST_JUDGED_HZ} Hz on"
+    elif duration_s < _SHORTEST_S:
         reason = f"shorter than {_SHORTEST_S} s"
     elif level_dbfs is None or level_dbfs < _SILENCE_DBFS:
         reason = f"silence: nothing above {_SILENCE_DBFS:g} dBFS"
@@ -142,16 +152,19 @@ def _report(
         reason = "no speech found: music, noise or a tone"
         return replace(heard, reason=reason, snr_reason=reason)
     scored = _with_components(heard, parts, judgement)
-    return _with_overall(scored, faults, judgement, profile=settings.profile)
+    return _with_overall(scored, judgement, profile=settings.profile)
 
 
-def _level_dbfs(fmt: StreamFormat, faults: FaultReport) -> float | None:
-    """Return the active level of the channels that are not dead."""
-    level_dbfs = faults.levels.active_dbfs
+def _without_dead(fmt: StreamFormat, faults: FaultReport) -> FaultReport:
+    """Return the report with levels of the channels that are not dead."""
     n_alive = fmt.channels - len(faults.channels.dead)
-    if level_dbfs is None or not n_alive:
-        return level_dbfs
-    return level_dbfs + 20.0 * math.log10(fmt.channels / n_alive)
+    if n_alive in (0, fmt.channels):
+        return faults
+    lost_db = 20.0 * math.log10(fmt.channels / n_alive)
+    names = ("active_dbfs", "noise_floor_dbfs", "noise_floor_low_dbfs", "noise_floor_high_dbfs")
+    levels = {name: getattr(faults.levels, name) for name in names}
+    lifted = {name: level + lost_db for name, level in levels.items() if level is not None}
+    return replace(faults, levels=replace(faults.levels, **lifted))
 
 
 def _measured(faults: FaultReport, duration_s: float) -> QualityReport:
@@ -206,7 +219,9 @@ def _with_components(heard: QualityReport, parts: _Parts, judgement: Judgement) 
         snr_db=judgement.snr_db if is_told else None,
         snr_low_db=judgement.snr_low_db if is_told else None,
         snr_high_db=judgement.snr_high_db if is_told else None,
-        snr_reason=None if is_told else "processed: a denoiser has emptied the pauses",
+        snr_reason=None
+        if is_told
+        else f"looks denoised (probability {judgement.processed_probability:.2f})",
         clarity=clarity,
         consistency=consistency,
         snr_score=scores["noise"],
@@ -216,8 +231,8 @@ def _with_components(heard: QualityReport, parts: _Parts, judgement: Judgement) 
         clipping_penalty=clipping_penalty(heard.clipping_ratio),
         pesq_like=judgement.pesq,
         dnsmos_like=judgement.dnsmos,
-        wada_snr_db=parts.wada.report(),
-        histogram_snr_db=parts.histogram.report(),
+        wada_snr_db=parts.wada.report() if is_told else None,
+        histogram_snr_db=parts.histogram.report() if is_told else None,
         processed=judgement.is_processed,
         processed_probability=judgement.processed_probability,
         modulation_db=marks.modulation_db,
@@ -226,10 +241,8 @@ def _with_components(heard: QualityReport, parts: _Parts, judgement: Judgement) 
     )
 
 
-def _with_overall(
-    scored: QualityReport, faults: FaultReport, judgement: Judgement, *, profile: str
-) -> QualityReport:
-    if profile != CALIBRATED:
+def _with_overall(scored: QualityReport, judgement: Judgement, *, profile: str) -> QualityReport:
+    if profile != DEFAULT_PROFILE:
         total, costs = _weighed(scored, scored.snr_score, profile)
         low, high = (
             _weighed(scored, component_scores({"noise": snr_db})["noise"], profile)[0]
@@ -240,7 +253,7 @@ def _with_overall(
         marks = judgement.pesq, judgement.pesq_low, judgement.pesq_high
         points, *edges = (calibrated_points(mark, judgement.dnsmos) for mark in marks)
         total, low, high = (max(0.0, each - lost) for each in (points, *edges))
-        costs = shared_costs(points, _blamed(judgement, faults)) | {"level": lost}
+        costs = shared_costs(points, _blamed(scored, judgement)) | {"level": lost}
     return replace(
         scored,
         overall=total,
@@ -264,13 +277,21 @@ def _weighed(
     return overall(told, penalty=scored.clipping_penalty or 0.0, profile=profile)
 
 
-def _blamed(judgement: Judgement, faults: FaultReport) -> dict[str, float]:
-    """Return the weight of each fault; nothing is blamed that was measured not to be there."""
-    weights = dict(judgement.costs)
-    if not faults.clipping.n_samples:
-        weights["clipping"] = 0.0
-    if not faults.gaps.n_lost + faults.gaps.n_dropouts:
-        weights["loss"] = 0.0
-    if not judgement.is_processed:
-        weights["processing"] = 0.0
+def _blamed(scored: QualityReport, judgement: Judgement) -> dict[str, float]:
+    """Return the weight of each fault; nothing is blamed that nothing has measured."""
+    c50_db, bandwidth_hz = scored.c50_db, scored.bandwidth_hz
+    is_measured = {
+        "noise": True,
+        "reverberation": c50_db is not None and c50_db < _DRY_C50_DB,
+        "clipping": scored.clipping_ratio > 0.0,
+        "band": bandwidth_hz is not None and bandwidth_hz < _WIDE_BAND_HZ,
+        "coding": scored.codec is not None,
+        "loss": scored.lost_packets + scored.dropouts > 0,
+        "processing": judgement.is_processed,
+    }
+    weights = {name: cost if is_measured[name] else 0.0 for name, cost in judgement.costs.items()}
+    # What is flat is counted; that the network hears a hall in it is a guess.
+    penalty = clipping_penalty(scored.clipping_ratio)
+    most = max(weights.values()) or 1.0
+    weights["clipping"] = max(weights["clipping"], most * penalty / _SURE_PENALTY)
     return weights

@@ -89,13 +89,15 @@ class QualityReport:
     snr_reason: str | None = None
     """Why there is no `snr_db`; None if there is."""
     wada_snr_db: float | None = None
-    """The ratio by the distribution of amplitudes, for a cross-check, -20 to 100."""
+    """The ratio by the distribution of amplitudes, for a cross-check, -20 to 100;
+    None beyond, and where the recording looks denoised."""
     histogram_snr_db: float | None = None
-    """The ratio by the levels of frames, for a cross-check, 0 or more."""
+    """The ratio by the levels of frames, for a cross-check, 0 or more; None where the
+    recording looks denoised."""
     speech_probability: float | None = None
     """How likely somebody speaks, 0 to 1."""
     processed: bool | None = None
-    """Whether a denoiser was at work; then `snr_db` is None."""
+    """Whether it looks denoised; then `snr_db` is None."""
     processed_probability: float | None = None
     """How likely a denoiser was at work, 0 to 1."""
     modulation_db: float | None = None
@@ -147,7 +149,7 @@ class QualityReport:
     thd_percent: float | None = None
     """Harmonic distortion of a tone; None where the recording is none."""
     dead_channels: int
-    """Channels without sound where another has some; they are left out of the level."""
+    """Channels without sound where another has some; they are left out of all levels."""
     opposed_channels: int
     """Pairs of channels in anti-phase; one of them is heard turned round."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 __all__ = [
-    "CALIBRATED",
+    "DEFAULT_PROFILE",
     "PROFILES",
     "Points",
     "calibrated_points",
@@ -22,7 +22,7 @@ __all__ = [
 
 Points = Mapping[str, float]
 
-CALIBRATED = "calibrated"
+DEFAULT_PROFILE = "default"
 """The profile whose overall is what PESQ and DNSMOS would say."""
 
 # Straight lines between (value, points); level beyond the ends.
@@ -36,15 +36,15 @@ _SCALES: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 _WEIGHTS: Mapping[str, Points] = {
     "seed": {"noise": 0.3, "clarity": 0.3, "level": 0.2, "consistency": 0.2},
 }
-PROFILES = (CALIBRATED, *_WEIGHTS)
+PROFILES = (DEFAULT_PROFILE, *_WEIGHTS)
 """Every profile that can be asked for, the default first."""
 
 _GRADES = ((85.0, "A"), (70.0, "B"), (55.0, "C"), (40.0, "D"), (25.0, "E"))
 _FREE_CLIPPING = 1e-5
 _POINTS_PER_DECADE = 10.0
 _HIGHEST_PENALTY = 40.0
-# PESQ has the last word: DNSMOS hears noise and hardly anything else.
-_DNSMOS_SHARE = 0.2
+# PESQ has the last word: few takes were marked by DNSMOS, and what it would say is less sure.
+_DNSMOS_SHARE = 0.05
 _PESQ_RANGE, _DNSMOS_RANGE = (1.02, 4.64), (1.0, 3.4)
 # PESQ crowds what is noisy below 2; this spreads it, and changes no order.
 _PESQ_EXPONENT = 0.6
@@ -82,7 +82,7 @@ def overall(scores: Points, *, penalty: float, profile: str) -> tuple[float, dic
     Args:
         scores: Points of each component.
         penalty: Points that clipping costs.
-        profile: One of `PROFILES`, but for `CALIBRATED`.
+        profile: One of `PROFILES`, but for `DEFAULT_PROFILE`.
     """
     weights = {name: _WEIGHTS[profile][name] for name in scores}
     total = sum(weights.values())
@@ -99,9 +99,9 @@ def calibrated_points(pesq: float, dnsmos: float) -> float:
         dnsmos: 1 to 5, of all together.
     """
     least, most = _PESQ_RANGE
-    share = min(1.0, max(0.0, (pesq - least) / (most - least))) ** _PESQ_EXPONENT
+    share = float(np.clip((pesq - least) / (most - least), 0.0, 1.0)) ** _PESQ_EXPONENT
     other = float(np.interp(dnsmos, _DNSMOS_RANGE, (0.0, 1.0)))
-    return 100.0 * ((1.0 - _DNSMOS_SHARE) * share + _DNSMOS_SHARE * other)
+    return 100.0 * float((1.0 - _DNSMOS_SHARE) * share + _DNSMOS_SHARE * other)
 
 
 def level_cost(active_level_dbfs: float) -> float:

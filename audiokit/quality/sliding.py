@@ -9,7 +9,7 @@ import numpy as np
 from audiokit.errors import SettingError
 from audiokit.quality.meter import QualityMeter, QualitySettings
 from audiokit.quality.report import QualityReport
-from audiokit.quality.scale import CALIBRATED
+from audiokit.quality.scale import DEFAULT_PROFILE
 from audiokit.ranges import check_range
 from audiokit.stage import Analyzer, Block, StreamFormat
 
@@ -28,7 +28,7 @@ class SlidingQualitySettings:
     """Length of a window in s, 0.5 to 60."""
     hop_s: float = 2.0
     """From one window to the next in s, 0.1 to `window_s`."""
-    profile: str = CALIBRATED
+    profile: str = DEFAULT_PROFILE
     """See `QualitySettings`."""
 
     def __post_init__(self) -> None:
@@ -69,6 +69,10 @@ class SlidingQuality(Analyzer[list[WindowScores]]):
     Raises:
         SettingError: The sample rate is below 4000 Hz.
     """
+
+    _held: Block
+    _n_heard: int
+    _n_missing: int
 
     def __init__(self, fmt: StreamFormat, settings: SlidingQualitySettings | None = None) -> None:
         self.fmt = fmt

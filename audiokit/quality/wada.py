@@ -55,9 +55,15 @@ class WadaSnr:
         self._log_sum += float(np.add.reduce(np.log(size)))
 
     def report(self) -> float | None:
-        """Return the SNR so far in dB, -20 to 100; None of silence, or of less than 0.3 s."""
+        """Return the SNR so far in dB, between -20 and 100.
+
+        None of silence, of less than 0.3 s, and beyond either end, where the method has no more
+        to say: of emptied pauses it would say 100 dB.
+        """
         if self._n_samples < _FEWEST_SAMPLES:
             return None
         ratio = math.log(self._sum / self._n_samples) - self._log_sum / self._n_samples
+        if not _LOG_RATIOS[0] < ratio < _LOG_RATIOS[-1]:
+            return None
         steps = float(np.interp(ratio, _LOG_RATIOS, np.arange(len(_LOG_RATIOS))))
         return _LOWEST_DB + _STEP_DB * steps

@@ -1,71 +1,59 @@
-"""The judge's network as torch sees it: the same arithmetic as `quality.network`."""
+"""The networks of the judge as torch sees them: the same arithmetic as `quality.network`."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from audiokit.quality.bands import N_BANDS
-from audiokit.quality.network import (
-    N_HEADS,
-    N_OUTPUTS,
-    N_STATISTICS,
-    PATCH_FRAMES,
-    PATCH_HOP,
-    PATCH_SPAN,
-)
+from audiokit.quality.network import N_FEATURES, N_MEMBERS, N_OUTPUTS, Member
 from audiokit.training.shipping import ShippedModel
 
 __all__ = ["JudgeModel"]
 
-_LAYERS = ("patch", "span", "attention", "dense", "narrow", "out")
+_LAYERS = tuple(name for name in Member._fields if not name.endswith("_bias"))
 
 
 class JudgeModel(ShippedModel):
-    """From stretches of band levels to what is said of a recording.
+    """From what is heard of a recording to what is said of it.
 
     Args:
-        width: Values of the layers that hear, a multiple of `N_HEADS`.
-        dense_width: Values of the layers that judge; the second has half as many.
+        width: Values of the first layer of each member; the second has half as many.
         dropout: Share of values left out in training.
     """
 
-    matrices = {name: f"{name}.weight" for name in _LAYERS}  # noqa: RUF012  typed by the base
-    vectors = {f"{name}_bias": f"{name}.bias" for name in _LAYERS}  # noqa: RUF012
+    matrices = {  # noqa: RUF012  typed by the base
+        f"{layer}{at}": f"members.{at}.{layer}.weight"
+        for at in range(N_MEMBERS)
+        for layer in _LAYERS
+    }
+    vectors = {  # noqa: RUF012  typed by the base
+        f"{layer}_bias{at}": f"members.{at}.{layer}.bias"
+        for at in range(N_MEMBERS)
+        for layer in _LAYERS
+    }
 
-    def __init__(self, width: int, dense_width: int, *, dropout: float = 0.0) -> None:
+    def __init__(self, width: int, *, dropout: float = 0.0) -> None:
         super().__init__()
-        self.patch = nn.Linear(PATCH_FRAMES * N_BANDS, width)
-        self.span = nn.Linear(PATCH_SPAN * width, width)
-        self.attention = nn.Linear(width, N_HEADS)
-        self.dense = nn.Linear(2 * width + N_STATISTICS, dense_width)
-        self.narrow = nn.Linear(dense_width, dense_width // 2)
-        self.out = nn.Linear(dense_width // 2, N_OUTPUTS)
-        self.dropout = nn.Dropout(dropout)
+        self.members = nn.ModuleList(_Member(width, dropout) for _ in range(N_MEMBERS))
 
-    def forward(self, inputs: Tensor, statistics: Tensor, n_frames: Tensor) -> Tensor:
-        """Return what is said, ``(takes, N_OUTPUTS)``.
+    def forward(self, heard: Tensor) -> Tensor:
+        """Return what each member says, ``(members, takes, N_OUTPUTS)``.
 
         Args:
-            inputs: Relative levels, ``(takes, stretches, STRETCH_FRAMES, N_BANDS)``.
-            statistics: ``(takes, N_STATISTICS)``.
-            n_frames: Of each stretch, ``(takes, stretches)``; 0 where it is not there.
+            heard: Features less their centre over their scale, ``(takes, N_FEATURES)``.
         """
-        patches = inputs.unfold(2, PATCH_FRAMES, PATCH_HOP).transpose(-1, -2).flatten(-2)
-        hidden = torch.relu(self.patch(patches))
-        spans = hidden.unfold(2, PATCH_SPAN, 1).transpose(-1, -2).flatten(-2)
-        moments = torch.relu(self.span(spans))
-        last = torch.arange(moments.shape[2]) * PATCH_HOP
-        last = last + (PATCH_SPAN - 1) * PATCH_HOP + PATCH_FRAMES
-        is_there = (last <= n_frames[..., None])[..., None]
-        heed = torch.exp(4.0 * torch.tanh(self.attention(moments))) * is_there
-        heed = heed.flatten(1, 2)[..., None]
-        split = moments.flatten(1, 2).unflatten(-1, (N_HEADS, -1))
-        weight = heed.sum(1) + 1e-9
-        mean = (heed * split).sum(1) / weight
-        square = (heed * split.square()).sum(1) / weight
-        deviation = torch.sqrt((square - mean.square()).clamp_min(0.0) + 1e-4)
-        heard = torch.cat([mean.flatten(1), deviation.flatten(1), statistics], -1)
-        hidden = self.dropout(torch.relu(self.dense(self.dropout(heard))))
+        return torch.stack([member(heard) for member in self.members])
+
+
+class _Member(nn.Module):
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.dense = nn.Linear(N_FEATURES, width)
+        self.narrow = nn.Linear(width, width // 2)
+        self.out = nn.Linear(width // 2, N_OUTPUTS)
+        self.light, self.heavy = nn.Dropout(0.5 * dropout), nn.Dropout(dropout)
+
+    def forward(self, heard: Tensor) -> Tensor:
+        hidden = self.heavy(torch.relu(self.dense(self.light(heard))))
         said: Tensor = self.out(torch.relu(self.narrow(hidden)))
         return said

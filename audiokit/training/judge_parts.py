@@ -12,28 +12,29 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from audiokit.quality.bands import FLOOR_DB, N_BANDS
 from audiokit.quality.frames import STRETCH_FRAMES, FrameGrid
-from audiokit.quality.network import QUANTILES
+from audiokit.quality.network import BandTally
 from audiokit.training.corpus import SAMPLE_RATE, Corpus
 from audiokit.training.marks import heard_levels
 from audiokit.training.takes import make_noise_alone, make_sentence_alone
 
-__all__ = ["JudgeParts", "make_judge_parts", "mixed"]
+__all__ = ["JudgeParts", "heard_of", "make_judge_parts", "mixed"]
 
 log = logging.getLogger(__name__)
 
 # Goes up with every change of what is made: what was kept on disk is made anew.
-_VERSION = 2
+_VERSION = 3
 _N_STRETCHES = 6
 _SHARD = 250
 _COLOUR_DB = 3.0
 _LOWEST_SNR_DB, _HIGHEST_SNR_DB = -9.0, 42.0
-_TELEPHONE_HZ = 4000.0
+_LEVEL_DB = -25.0
+_FLOOR_BELOW_NOISE_DB = 9.0
+# Those below 3.8 kHz.
+_N_TELEPHONE_BANDS = 23
 
 
 class JudgeParts(NamedTuple):
@@ -100,61 +101,62 @@ def _some(corpus: Corpus, seed: int, numbers: NDArray[np.intp]) -> JudgeParts:
 
 
 def mixed(
-    rng: np.random.Generator, parts: JudgeParts, n_takes: int
-) -> tuple[Tensor, Tensor, Tensor, NDArray[np.float32]]:
-    """Return mixtures as `JudgeModel` takes them, and the SNR of each in dB.
+    parts: JudgeParts, n_takes: int, *, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return what the judge hears of mixtures, ``(takes, N_FEATURES)``, and the SNR of each in dB.
 
     Args:
-        rng: Decides everything.
         parts: What they are made of.
         n_takes: How many.
+        seed: Decides everything.
     """
-    chosen = rng.integers(len(parts.speech), size=n_takes)
-    speech = parts.speech[chosen].astype(np.float32)
-    noise = parts.noise[rng.integers(len(parts.noise), size=n_takes)].astype(np.float32)
-    shift = int(rng.integers(noise.shape[1]))
-    noise = np.roll(noise, shift, axis=1)
-    wanted_db = rng.uniform(_LOWEST_SNR_DB, _HIGHEST_SNR_DB, n_takes).astype(np.float32)
+    rng = np.random.default_rng((seed, 3))
+    heard, ratios = [], []
+    for _ in range(n_takes):
+        features, snr_db = _one_mixed(rng, parts)
+        if features is not None:
+            heard.append(features)
+            ratios.append(snr_db)
+    return np.stack(heard), np.array(ratios, np.float32)
+
+
+def _one_mixed(
+    rng: np.random.Generator, parts: JudgeParts
+) -> tuple[NDArray[np.float32] | None, float]:
+    chosen = int(rng.integers(len(parts.speech)))
+    noise = parts.noise[int(rng.integers(len(parts.noise)))].astype(np.float32)
+    noise = np.roll(noise, int(rng.integers(len(noise))), axis=0)
+    # Beside more noise of the sentence's own recording, nobody would know the ratio.
+    highest_db = min(_HIGHEST_SNR_DB, -float(parts.floor_db[chosen]) - _FLOOR_BELOW_NOISE_DB)
+    wanted_db = rng.uniform(_LOWEST_SNR_DB, max(highest_db, 0.0))
     powers, changes_db = [], []
-    for levels in (speech, noise):
+    for levels in (parts.speech[chosen].astype(np.float32), noise):
         before = 10.0 ** (0.1 * levels)
-        after = before * 10.0 ** (0.1 * _colours(rng, n_takes)[:, np.newaxis])
-        changes_db.append(
-            10.0 * np.log10((after.sum((1, 2)) + 1e-9) / (before.sum((1, 2)) + 1e-9))
-        )
-        powers.append(after)
+        powers.append(before * 10.0 ** (0.1 * _colour(rng)))
+        changes_db.append(10.0 * math.log10(float(powers[-1].sum() / before.sum())))
     gain = 10.0 ** (-0.1 * (wanted_db - changes_db[0] + changes_db[1]))
-    total = powers[0] + gain[:, np.newaxis, np.newaxis] * powers[1]
-    floor = 10.0 ** (0.1 * parts.floor_db[chosen])
-    snr_db = -10.0 * np.log10(10.0 ** (-0.1 * wanted_db) + floor)
-    levels = 10.0 * np.log10(np.maximum(total, 1e-9))
-    # A stream of 8 kHz has nothing up there.
-    telephone = rng.random(n_takes) < 0.25
-    levels[telephone, :, _n_telephone_bands() :] = FLOOR_DB
-    return (*_as_heard(levels), snr_db.astype(np.float32))
+    levels = 10.0 * np.log10(np.maximum(powers[0] + gain * powers[1], 1e-9)) + _LEVEL_DB
+    if rng.random() < 0.25:
+        # A stream of 8 kHz has nothing up there.
+        levels[:, _N_TELEPHONE_BANDS:] = FLOOR_DB
+    length = int(rng.integers(60, len(levels))) if rng.random() < 0.3 else len(levels)
+    return heard_of(levels[:length].astype(np.float32)), wanted_db
 
 
-def _as_heard(levels: NDArray[np.float32]) -> tuple[Tensor, Tensor, Tensor]:
-    n_takes = len(levels)
-    heard = torch.from_numpy(levels.astype(np.float32))
-    stretches = heard.unflatten(1, (-1, STRETCH_FRAMES))
-    power = (10.0 ** (0.1 * stretches)).sum(-1).mean(-1)
-    reference = (10.0 * torch.log10(power + 1e-12)).cummax(dim=1).values
-    inputs = ((stretches - reference[..., None, None] + 30.0) / 20.0).clamp(-2.5, 2.5)
-    ordered = heard.sort(dim=1).values
-    at = [math.floor(share * heard.shape[1]) for share in QUANTILES]
-    told = (ordered[:, at] - reference[:, -1, None, None] + 30.0) / 20.0
-    n_frames = torch.full((n_takes, stretches.shape[1]), STRETCH_FRAMES)
-    return inputs, told.clamp(-2.5, 2.5).flatten(1), n_frames
+def heard_of(levels: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Return what the judge hears of a take, ``(N_FEATURES,)``; None where that is too little.
+
+    Args:
+        levels: Band levels in dBFS, ``(frames, N_BANDS)``.
+    """
+    tally = BandTally()
+    for first in range(0, len(levels), STRETCH_FRAMES):
+        tally.add(levels[first : first + STRETCH_FRAMES])
+    return tally.features()
 
 
-def _colours(rng: np.random.Generator, n_takes: int) -> NDArray[np.float32]:
+def _colour(rng: np.random.Generator) -> NDArray[np.float32]:
     """Return gains of the bands in dB, as smooth as those of a microphone."""
-    knots = rng.normal(0.0, _COLOUR_DB, (n_takes, 6))
-    at = np.linspace(0.0, 5.0, N_BANDS)
-    return np.stack([np.interp(at, np.arange(6.0), each) for each in knots]).astype(np.float32)
-
-
-def _n_telephone_bands() -> int:
-    mel = 2595.0 * np.log10(1.0 + np.array([60.0, _TELEPHONE_HZ, 8000.0]) / 700.0)
-    return math.floor(N_BANDS * (mel[1] - mel[0]) / (mel[2] - mel[0]))
+    knots = rng.normal(0.0, _COLOUR_DB, 6)
+    gains = np.interp(np.linspace(0.0, 5.0, N_BANDS), np.arange(6.0), knots)
+    return gains.astype(np.float32)

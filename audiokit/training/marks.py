@@ -28,7 +28,7 @@ __all__ = ["Marked", "MarkedPlan", "heard_levels", "make_marked"]
 log = logging.getLogger(__name__)
 
 # Goes up with every change of what is made: what was kept on disk is made anew.
-_VERSION = 2
+_VERSION = 3
 _SHARD = 100
 
 
@@ -59,7 +59,7 @@ class Marked(NamedTuple):
         levels: Levels of all bands in dBFS, take after take, ``(frames, N_BANDS)``.
         n_frames: Frames of each take, ``(takes,)``.
         marks: ``(takes, 4)``: PESQ, DNSMOS, SNR in dB, and 1 where somebody speaks.
-        faults: Extent of each fault, 0 to 1, ``(takes, len(FAULTS))``.
+        faults: Extent of each fault, 0 to 1, ``(takes, len(FAULTS))``; NaN where unknown.
     """
 
     levels: NDArray[np.float16]

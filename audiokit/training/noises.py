@@ -7,7 +7,7 @@ import numpy as np
 from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples, pick
 from audiokit.training.recorded import FASTEST, other_speed
 
-__all__ = ["any_noise", "coming_and_going", "fill", "rms"]
+__all__ = ["any_noise", "babble", "coming_and_going", "fill", "rms", "voiceless_noise"]
 
 _RECORDED, _VOICES = 0.58, 0.12
 
@@ -19,6 +19,13 @@ def any_noise(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Sampl
         other = _one_noise(rng, corpus, n_samples)
         noise = noise / rms(noise) + other / rms(other) * 10.0 ** rng.uniform(-0.6, 0.6)
     return noise.astype(np.float32)
+
+
+def voiceless_noise(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Samples:
+    """Return noise in which nobody speaks: recorded, or made by formula; never silent."""
+    if rng.random() < _RECORDED:
+        return _stretch(rng, _longer_more_often(rng, corpus.noise), n_samples)
+    return _made(rng, n_samples)
 
 
 def coming_and_going(rng: np.random.Generator, n_samples: int) -> Samples:
@@ -39,8 +46,14 @@ def coming_and_going(rng: np.random.Generator, n_samples: int) -> Samples:
     return gains
 
 
-def _babble(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Samples:
-    """Return several voices at once: a room full of people."""
+def babble(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Samples:
+    """Return several voices at once: a room full of people.
+
+    Args:
+        rng: Decides everything.
+        corpus: Where the voices come from.
+        n_samples: Length.
+    """
     total = np.zeros(n_samples, np.float32)
     for _ in range(rng.integers(3, 12)):
         voice = _stretch(rng, pick(rng, (*corpus.speech, *corpus.keywords)), n_samples)
@@ -70,7 +83,11 @@ def _one_noise(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Samp
     if kind < _RECORDED:
         return _stretch(rng, _longer_more_often(rng, corpus.noise), n_samples)
     if kind < _RECORDED + _VOICES:
-        return _babble(rng, corpus, n_samples)
+        return babble(rng, corpus, n_samples)
+    return _made(rng, n_samples)
+
+
+def _made(rng: np.random.Generator, n_samples: int) -> Samples:
     made = (_coloured, _gusts, _machine, _impulses, _chords)
     return made[rng.choice(len(made), p=(0.4, 0.2, 0.15, 0.15, 0.1))](rng, n_samples)
 

@@ -11,17 +11,25 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from audiokit.denoise.denoiser import Denoiser, DenoiseSettings
-from audiokit.denoise.noisereduce_engine import NoisereduceEngine
-from audiokit.denoise.rnnoise_engine import RnnoiseEngine
-from audiokit.denoise.spectral_engine import SpectralEngine
+from audiokit.denoise.noisereduce_engine import NoisereduceEngine, NoisereduceSettings
+from audiokit.denoise.rnnoise_engine import RnnoiseEngine, RnnoiseSettings
+from audiokit.denoise.spectral_engine import SpectralEngine, SpectralSettings
 from audiokit.denoise.webrtc_engine import WebrtcEngine
 from audiokit.loudness.active_level import ActiveLevelMeter
 from audiokit.stage import Processor, StreamFormat, run_blocks
 from audiokit.training.corpus import SAMPLE_RATE, Corpus, Samples, pick
 from audiokit.training.mixtures import companded
-from audiokit.training.noises import any_noise, coming_and_going, fill, rms
+from audiokit.training.noises import (
+    any_noise,
+    babble,
+    coming_and_going,
+    fill,
+    rms,
+    voiceless_noise,
+)
 from audiokit.training.recorded import as_recorded, band_limited, coded, other_speed
 from audiokit.training.scenes import FRAME_SAMPLES, speech_frames
+from audiokit.training.voiceless import made_voiceless
 
 __all__ = [
     "Take",
@@ -32,7 +40,12 @@ __all__ = [
 ]
 
 _FMT = StreamFormat(SAMPLE_RATE)
-_IN_STUDIO = 0.6
+_IN_STUDIO, _IN_STUDIO_IN_LITTLE_NOISE = 0.6, 0.9
+_LITTLE_NOISE_DB = 18.0
+# Of a sentence's own floor below the noise that is added: above, nobody knows the ratio.
+_FLOOR_BELOW_NOISE_DB = 9.0
+# What held so little noise before sounds much the same after a denoiser.
+_LEAST_TREATED_DB = 20.0
 # A denoiser that changed less than this did nothing that could be told.
 _UNTOUCHED_DB = 22.0
 _PACKET_SAMPLES = SAMPLE_RATE // 50
@@ -47,9 +60,9 @@ class Take:
     Args:
         heard: What is recorded, ``(samples,)``.
         clean: The sentence before anything happened to it; zeros where nobody speaks.
-        snr_db: Active speech over noise, the floor of the sentence's own recording included;
-            NaN where nothing is known of it.
-        faults: The extent of each of `FAULTS` that it has, 0 to 1.
+        snr_db: Active speech over noise; NaN where nobody knows it: beside the floor that the
+            sentence itself was recorded with, or denoised.
+        faults: The extent of each of `FAULTS` that it has, 0 to 1; NaN where nobody can tell.
     """
 
     heard: Samples
@@ -67,14 +80,21 @@ def make_take(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Take:
         n_samples: Length.
     """
     kind = rng.random()
-    if kind < 0.08:
+    if kind < 0.15:
         take = _without_speech(rng, corpus, n_samples)
     else:
         take = _with_speech(rng, corpus, n_samples, kind=kind)
     gain = 10.0 ** (rng.uniform(-42.0, -14.0) / 20.0) / max(rms(take.heard), 1e-6)
     heard = take.heard * np.float32(min(gain, 0.98 / max(float(np.abs(take.heard).max()), 1e-6)))
-    take.heard = (np.round(heard * 32768.0) / 32768.0).astype(np.float32)
+    take.heard = _in_sixteen_bits(rng, heard) if rng.random() < 0.75 else heard
     return take
+
+
+def _in_sixteen_bits(rng: np.random.Generator, heard: Samples) -> Samples:
+    """Return it rounded, dithered or not."""
+    dither = rng.random(len(heard)) - rng.random(len(heard)) if rng.random() < 0.4 else 0.0
+    rounded: Samples = (np.round(heard * 32768.0 + dither) / 32768.0).astype(np.float32)
+    return rounded
 
 
 def own_floor_power(clean: Samples) -> float:
@@ -122,29 +142,32 @@ def make_noise_alone(
 
 
 def _without_speech(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Take:
-    noise = any_noise(rng, corpus, n_samples)
+    if rng.random() < 0.5:
+        noise = made_voiceless(rng, n_samples)
+    else:
+        noise = voiceless_noise(rng, corpus, n_samples)
     if rng.random() < 0.3:
         noise = noise * coming_and_going(rng, n_samples)
     heard = as_recorded(rng, noise, colour_db=5.0, often=0.3).astype(np.float32)
-    if rng.random() < 0.2:
+    if rng.random() < 0.1:
         heard = _treated(rng, heard / np.float32(20.0 * rms(heard)))
     return Take(heard, np.zeros(n_samples, np.float32))
 
 
 def _with_speech(rng: np.random.Generator, corpus: Corpus, n_samples: int, *, kind: float) -> Take:
-    clean = _sentence(rng, corpus, n_samples)
+    is_untouched, is_treated = kind < 0.53, kind > 0.80
+    is_noisy = rng.random() < (0.88 if is_untouched or is_treated else 0.7)
+    wanted_db = rng.uniform(-9.0, 28.0 if is_treated else 40.0) if is_noisy else math.inf
+    is_quiet = wanted_db > _LITTLE_NOISE_DB
+    studio = _IN_STUDIO_IN_LITTLE_NOISE if is_quiet else _IN_STUDIO
+    clean = _sentence(rng, corpus, n_samples, studio=studio)
     take = Take(clean.copy(), clean)
-    is_untouched, is_treated = kind < 0.48, kind > 0.80
     if not is_untouched and rng.random() < 0.35:
         _add_room(rng, take)
-    if rng.random() < (0.86 if is_untouched else 0.7):
-        _add_noise(rng, corpus, take)
-    elif is_untouched or is_treated:
-        take.snr_db = _snr_db(take.heard, own_floor_power(clean))
+    if is_noisy:
+        _add_noise(rng, corpus, take, wanted_db=wanted_db)
     if is_treated:
-        before, take.heard = take.heard, _treated(rng, take.heard)
-        if _likeness_db(before, take.heard) < _UNTOUCHED_DB:
-            take.faults["processing"] = 1.0
+        _treat(rng, take, wanted_db=wanted_db)
     if not is_untouched:
         often = 0.12 if is_treated else 0.3
         for spoil in (_clip, _limit_band, _code, _lose):
@@ -153,15 +176,20 @@ def _with_speech(rng: np.random.Generator, corpus: Corpus, n_samples: int, *, ki
     return take
 
 
-def _sentence(rng: np.random.Generator, corpus: Corpus, n_samples: int) -> Samples:
-    speech = other_speed(rng, pick(rng, corpus.speech))
+def _sentence(
+    rng: np.random.Generator, corpus: Corpus, n_samples: int, *, studio: float = _IN_STUDIO
+) -> Samples:
+    # Other talkers, on other microphones than those of readers.
+    recordings = corpus.gated_keywords if rng.random() < 0.12 else corpus.speech
+    speech = other_speed(rng, pick(rng, recordings))
     if rng.random() < 0.25:
         pause = np.zeros(int(rng.uniform(0.2, 1.5) * SAMPLE_RATE), np.float32)
         cut = int(rng.integers(len(speech) // 4, len(speech)))
         speech = np.concatenate([speech[:cut], pause, speech[cut:]])
     clean = as_recorded(rng, fill(rng, speech, n_samples), colour_db=5.0, often=0.02)
     clean = (0.1 * clean / rms(clean)).astype(np.float32)
-    return _in_studio(rng, clean) if rng.random() < _IN_STUDIO else clean
+    sentence: Samples = _in_studio(rng, clean) if rng.random() < studio else clean
+    return sentence
 
 
 def _in_studio(rng: np.random.Generator, clean: Samples) -> Samples:
@@ -175,25 +203,41 @@ def _in_studio(rng: np.random.Generator, clean: Samples) -> Samples:
     gains = np.convolve(is_speech, ramp / ramp.sum(), mode="same")
     # A word's soft edges stay; the gain falls behind them.
     gains = np.clip(2.0 * gains, 0.0, 1.0)
-    least = 0.0 if rng.random() < 0.3 else 10.0 ** (rng.uniform(-60.0, -15.0) / 20.0)
+    least = 0.0 if rng.random() < 0.4 else 10.0 ** (rng.uniform(-60.0, -15.0) / 20.0)
     quiet = clean * (gains + (1.0 - gains) * least)
-    if rng.random() < 0.75:
+    if rng.random() < 0.6:
         floor = 0.1 * 10.0 ** (rng.uniform(-75.0, -40.0) / 20.0)
         quiet = quiet + floor * rng.standard_normal(len(clean))
-    return quiet.astype(np.float32)
+    sentence: Samples = quiet.astype(np.float32)
+    return sentence
 
 
-def _add_noise(rng: np.random.Generator, corpus: Corpus, take: Take) -> None:
-    noise = any_noise(rng, corpus, len(take.heard))
+def _add_noise(rng: np.random.Generator, corpus: Corpus, take: Take, *, wanted_db: float) -> None:
+    if wanted_db < 10.0 and rng.random() < 0.12:
+        noise = babble(rng, corpus, len(take.heard))
+    elif rng.random() < 0.08:
+        noise = made_voiceless(rng, len(take.heard))
+    else:
+        noise = any_noise(rng, corpus, len(take.heard))
     noise = as_recorded(rng, noise, colour_db=6.0, often=0.2)
     if rng.random() < 0.2:
         noise = noise * coming_and_going(rng, len(noise))
-    wanted_db = rng.uniform(-7.0, 38.0)
     loudness = _active_rms(take.heard) * 10.0 ** (-wanted_db / 20.0)
     noise = (noise * np.float32(loudness / rms(noise))).astype(np.float32)
-    take.snr_db = _snr_db(take.heard, loudness**2 + own_floor_power(take.clean))
+    floor = own_floor_power(take.clean)
+    extent_db = _snr_db(take.heard, loudness**2 + floor)
+    if floor < loudness**2 * 10.0 ** (-0.1 * _FLOOR_BELOW_NOISE_DB):
+        take.snr_db = wanted_db
     take.heard = take.heard + noise
-    take.faults["noise"] = float(np.clip((35.0 - take.snr_db) / 40.0, 0.0, 1.0))
+    take.faults["noise"] = float(np.clip((35.0 - extent_db) / 40.0, 0.0, 1.0))
+
+
+def _treat(rng: np.random.Generator, take: Take, *, wanted_db: float) -> None:
+    """Denoise it; where there was little to take away, nobody can tell afterwards."""
+    before, take.heard = take.heard, _treated(rng, take.heard)
+    if _likeness_db(before, take.heard) < _UNTOUCHED_DB:
+        take.snr_db = math.nan
+        take.faults["processing"] = 1.0 if wanted_db <= _LEAST_TREATED_DB else math.nan
 
 
 def _snr_db(speech: Samples, noise_power: float) -> float:
@@ -266,7 +310,7 @@ def _lose(rng: np.random.Generator, take: Take) -> None:
         lost = rng.random() < (1.0 - 1.0 / burst if lost else share / burst)
         is_lost[at] = lost
     heard, fade = take.heard.copy(), 0.0 if rng.random() < 0.6 else rng.uniform(0.5, 1.0)
-    for at in np.flatnonzero(is_lost) * _PACKET_SAMPLES:
+    for at in (np.flatnonzero(is_lost) * _PACKET_SAMPLES).tolist():
         before = heard[at - _PACKET_SAMPLES : at]
         heard[at : at + _PACKET_SAMPLES] = np.float32(fade) * before
     take.heard = heard
@@ -276,19 +320,25 @@ def _lose(rng: np.random.Generator, take: Take) -> None:
 
 def _treated(rng: np.random.Generator, heard: Samples) -> Samples:
     """Return what a denoiser makes of it."""
-    strength = float(rng.uniform(0.5, 1.0))
+    strength = float(rng.uniform(0.6, 1.0))
     kind = rng.random()
     stage: Processor
-    if kind < 0.3:
+    if kind < 0.25:
         stage = Denoiser(_FMT, DenoiseSettings(strength=strength))
-    elif kind < 0.45:
+    elif kind < 0.4:
         stage = Denoiser(_FMT, DenoiseSettings(strength=strength, engine="classic"))
-    elif kind < 0.6:
-        stage = SpectralEngine(_FMT)
-    elif kind < 0.75:
-        stage = NoisereduceEngine(_FMT)
-    elif kind < 0.88:
-        stage = RnnoiseEngine(_FMT)
+    elif kind < 0.58:
+        over, floor_db = rng.uniform(0.8, 2.5), rng.uniform(-40.0, -15.0)
+        stage = SpectralEngine(
+            _FMT, SpectralSettings(over_subtraction=over, floor_db=floor_db, strength=strength)
+        )
+    elif kind < 0.76:
+        is_stationary = bool(rng.random() < 0.5)
+        stage = NoisereduceEngine(
+            _FMT, NoisereduceSettings(strength=strength, stationary=is_stationary)
+        )
+    elif kind < 0.9:
+        stage = RnnoiseEngine(_FMT, RnnoiseSettings(strength=strength))
     else:
         stage = WebrtcEngine(_FMT)
     block = np.ascontiguousarray(heard[:, np.newaxis], np.float32)

@@ -168,7 +168,7 @@ def test_an_unknown_family_is_answered_with_the_known_ones(take, audiokit, tmp_p
 
 
 def test_a_noisy_copy_scores_lower(samples, audiokit, tmp_path):
-    take = samples / "clean_en.wav"
+    take = samples / "telephone_en_8k.wav"
     audio, rate = soundfile.read(take)
     noise = np.random.default_rng(1).standard_normal(len(audio)) * 0.01
     soundfile.write(tmp_path / "noisy.wav", audio + noise, rate)

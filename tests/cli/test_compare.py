@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import soundfile
+
+HAS_EXTRA = find_spec("pesq") is not None and find_spec("pystoi") is not None
 
 
 @pytest.fixture
@@ -40,8 +43,9 @@ def test_folders_are_paired_by_name_and_each_pair_says_what_it_is(audiokit):
     rows = rows_of(done)
     same = rows["clean_en.wav"]
     assert (same["si_sdr_db"], same["delay_ms"], same["reason"]) == (100.0, 0.0, None)
-    assert same["pesq"] > 4.5
-    assert same["stoi"] == pytest.approx(1.0, abs=1e-3)
+    opinions = [4.64, 1.0] if HAS_EXTRA else [None, None]
+    assert [same["pesq"], same["stoi"]] == pytest.approx(opinions, abs=0.01)
+    assert ("left out: PESQ needs" in done.stderr) is not HAS_EXTRA
     late = rows["pauses_nl.flac"]
     assert late["reference"] == "clean/deep/pauses_nl.wav"
     assert late["delay_ms"] == pytest.approx(50.0, abs=0.01)
@@ -54,7 +58,8 @@ def test_folders_are_paired_by_name_and_each_pair_says_what_it_is(audiokit):
     assert "coded/deep/quiet_sv.wav: no numbers: another recording" in done.stderr
     summary = json.loads(done.stdout)["summary"]
     assert (summary["ok"], summary["n_without_numbers"]) == (3, 1)
-    assert summary["median_pesq"] == pytest.approx((same["pesq"] + late["pesq"]) / 2, abs=1e-3)
+    median_db = (same["si_sdr_db"] + late["si_sdr_db"]) / 2
+    assert summary["median_si_sdr_db"] == pytest.approx(median_db, abs=1e-3)
 
 
 def test_recording_without_a_reference_fails_alone_and_the_spare_reference_is_named(
@@ -81,8 +86,9 @@ def test_gates_fail_what_has_no_number_and_a_table_fits_its_terminal(folders, au
     assert "clean_en.wav: si_sdr_db is" in done.stderr
     assert "quiet_sv.wav: si_sdr_db has no value (another recording" in done.stderr
     assert "2 of 3 files did not meet the gates." in done.stderr
+    opinions = ["pesq", "stoi"] if HAS_EXTRA else []
     assert done.stdout.splitlines()[0].split() == [
-        *("source", "si_sdr_db", "pesq", "stoi", "delay_ms", "gain_db", "remarks")
+        *("source", "si_sdr_db", *opinions, "delay_ms", "gain_db", "remarks")
     ]
 
 

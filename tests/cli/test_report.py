@@ -100,8 +100,8 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(takes, tmp_path,
     (tmp_path / "file").touch()
     monkeypatch.setattr("audiokit.batch.folder.ReportRun.rows", lambda _: pytest.fail("it worked"))
     refused = report(takes, "-o", tmp_path / "file" / "page.html")
-    assert refused.exit_code == 1
-    assert "page.html" in refused.stderr
+    assert refused.exit_code == 2
+    assert "page.html', expected a file in a folder that may be written" in refused.stderr
 
 
 def test_an_interrupted_run_leaves_no_page_and_says_so(takes, tmp_path, monkeypatch):

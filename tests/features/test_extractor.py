@@ -176,8 +176,9 @@ def test_silence_has_the_stated_floors():
     assert (table[:, extractor.families["energy"]] == -100.0).all()
     np.testing.assert_allclose(table[:, extractor.families["spectral"]], [[0, 0, 0, 1]] * 51)
     slopes = table[:, extractor.families["mfcc"]][:, 20:]
-    # Weights of a slope cancel, in single precision all but exactly.
-    np.testing.assert_allclose(slopes, 0.0, atol=1e-4)
+    # Weights of a slope cancel but for the rounding of the first coefficient, -894.
+    rounding = 894.0 * np.finfo(np.float32).eps
+    np.testing.assert_allclose(slopes, 0.0, atol=4.0 * rounding)
 
 
 def test_a_full_scale_sine_lies_three_db_below_full_scale_at_its_own_frequency():

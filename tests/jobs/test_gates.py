@@ -16,7 +16,10 @@ from audiokit.jobs.score import score_columns
 from audiokit.recipe import make_recipe
 
 SCHEMA = "audiokit.score/1"
-COLUMNS = ("score_overall", "score_snr_db", "score_clipping_ratio", "score_processed")
+COLUMNS = (
+    *("score_overall", "score_snr_db", "score_clipping_ratio", "score_processed"),
+    "score_speech_probability",
+)
 
 
 def gates(baseline=None, **settings):
@@ -68,6 +71,8 @@ def test_name_given_twice_is_refused():
         ({"fail_under": {"grade": 60}}, "expected a column of numbers"),
         ({"fail_under": {"overall": 160}}, "expected 0 to 100 for overall"),
         ({"fail_over": {"clipping_ratio": 5}}, "expected 0 to 1 for clipping_ratio"),
+        ({"fail_under": {"speech_probability": 3}}, "expected 0 to 1 for speech_probability"),
+        ({"fail_under": {"overall": 1, "score_overall": 9}}, "expected overall once"),
         ({"max_drop": {"overall": -1}}, "expected 0 or more"),
         ({"max_drop": {"overall": 1}}, "baseline is None, expected a file beside --max-drop"),
     ],
@@ -159,8 +164,18 @@ def test_baseline_without_the_column_or_any_of_the_files_is_refused(baseline):
     with pytest.raises(SettingError, match="expected a value of score_snr_db"):
         gates(found, max_drop={"snr_db": 2.0})
     with pytest.raises(SettingError, match=r"It names a\.wav"):
-        found.check_sources(["b.wav"])
-    assert found.check_sources(["./a.wav", "b.wav"]) == (1, 0)
+        found.check_sources(["b.wav"], ["score_overall"])
+    assert found.check_sources(["./a.wav", "b.wav"], ["score_overall"]) == (1, 0)
+
+
+def test_baseline_that_has_no_value_of_any_file_that_is_given_gates_nothing_and_is_refused(
+    baseline,
+):
+    path = baseline(row("a.wav", overall=None, snr_db=9.0), row("gone.wav", overall=80))
+    found = read_baseline(path, SCHEMA)
+    with pytest.raises(SettingError, match="a value of score_overall for a file that is given"):
+        found.check_sources(["a.wav"], ["score_overall"])
+    assert found.check_sources(["a.wav"], ["score_overall", "score_snr_db"]) == (0, 1)
 
 
 def test_every_score_that_is_a_number_can_be_gated_and_no_word_can():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
@@ -129,6 +130,15 @@ def test_the_numbers_are_told_where_no_script_runs():
         "Sound 1:16 together",
     ):
         assert told in words, told
+
+
+def test_medians_before_and_after_stand_beside_the_median_change():
+    about = gathered(ROWS[:3])
+    before = {"good.wav": 91.0, "fair.wav": 66.0, "bad.wav": 22.0}
+    recordings = [replace(r, before={"overall": before[r.path]}) for r in about.recordings]
+    moved = [*recordings, replace(recordings[0], before={"overall": 90.5})]
+    page = report_page(replace(about, recordings=moved), {}, ReportSettings())
+    assert "78 → 79 overall, medians of 4 recordings; median change +0.5" in words_of(page)
 
 
 def test_what_costs_most_is_the_component_met_most_often():

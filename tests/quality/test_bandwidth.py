@@ -4,22 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from audiokit.quality.faults import Faults
-from audiokit.quality.frames import Stretcher
-from audiokit.stage import StreamFormat
+from hearing import heard
 
 RATE = 16000
-
-
-def _heard(samples, rate=RATE):
-    columns = samples[:, np.newaxis] if samples.ndim == 1 else samples
-    block = np.ascontiguousarray(columns, np.float32)
-    fmt = StreamFormat(rate, block.shape[1])
-    faults, stretcher = Faults(fmt), Stretcher(fmt)
-    for stretch in [*stretcher.push(block), *stretcher.rest()]:
-        faults.add(stretch)
-    return faults.report()
 
 
 def _speech(rate=48000, seconds=8.0):
@@ -45,14 +32,14 @@ def _cut(samples, rate, low_hz, high_hz):
 def test_the_edge_of_a_filter_is_found_within_ten_percent(rate, edge_hz):
     if edge_hz > 0.45 * rate:
         pytest.skip("above half the sample rate")
-    report = _heard(_cut(_speech(rate), rate, 0, edge_hz), rate).bandwidth
+    report = heard(_cut(_speech(rate), rate, 0, edge_hz), rate).bandwidth
     assert report.bandwidth_hz == pytest.approx(edge_hz, rel=0.1)
     assert report.low_hz <= edge_hz <= report.high_hz
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 48000])
 def test_without_an_edge_the_whole_band_is_there(rate):
-    report = _heard(_speech(rate), rate).bandwidth
+    report = heard(_speech(rate), rate).bandwidth
     assert report.bandwidth_hz == pytest.approx(rate / 2, rel=0.01)
     assert report.drop_db is None
 
@@ -62,39 +49,39 @@ def test_what_was_resampled_from_8_khz_says_so(recordings):
     for name in ("leopard_test_es.flac", "libri_2033-164914-0000.flac", "ru.flac"):
         samples, rate = soundfile.read(recordings / "speech" / name, dtype="float32")
         wide = soxr.resample(soxr.resample(samples, rate, 8000), 8000, 48000)
-        assert _heard(wide, 48000).bandwidth.bandwidth_hz == pytest.approx(4000, rel=0.1)
-        assert _heard(samples, rate).bandwidth.bandwidth_hz > 7000, name
+        assert heard(wide, 48000).bandwidth.bandwidth_hz == pytest.approx(4000, rel=0.1)
+        assert heard(samples, rate).bandwidth.bandwidth_hz > 7000, name
 
 
 def test_silence_has_no_bandwidth_and_says_why():
-    assert _heard(np.zeros(RATE)).bandwidth.reason == "silence"
-    assert _heard(np.zeros(600)).bandwidth.reason.startswith("fewer than 8 frames")
+    assert heard(np.zeros(RATE)).bandwidth.reason == "silence"
+    assert heard(np.zeros(600)).bandwidth.reason.startswith("fewer than 8 frames")
 
 
 def test_the_band_of_a_telephone_in_a_wider_file_is_named():
     sound = _speech(16000)
-    assert _heard(_cut(sound, 16000, 300, 3400)).codec.codec == "telephone"
-    assert _heard(_cut(sound, 16000, 0, 6000)).codec.codec is None
-    assert _heard(sound).codec.codec is None
+    assert heard(_cut(sound, 16000, 300, 3400)).codec.codec == "telephone"
+    assert heard(_cut(sound, 16000, 0, 6000)).codec.codec is None
+    assert heard(sound).codec.codec is None
 
 
 def test_a_cut_off_of_lossy_codecs_is_named_and_that_of_a_resampler_is_not():
     sound = _speech(44100)
-    assert _heard(_cut(sound, 44100, 0, 17000), 44100).codec.codec == "mp3-like"
-    assert _heard(_cut(sound, 44100, 0, 15700), 44100).codec.codec is None
-    assert _heard(_cut(sound, 44100, 0, 11000), 44100).codec.codec is None
+    assert heard(_cut(sound, 44100, 0, 17000), 44100).codec.codec == "mp3-like"
+    assert heard(_cut(sound, 44100, 0, 15700), 44100).codec.codec is None
+    assert heard(_cut(sound, 44100, 0, 11000), 44100).codec.codec is None
 
 
 def test_the_steps_of_g711_are_told_apart():
     encoded = np.random.default_rng(1).integers(0, 256, 3 * RATE)
     for law, decoded in (("mu-law", _mu_law(encoded)), ("a-law", _a_law(encoded))):
-        assert _heard(decoded / 32768.0).codec.codec == law
-        assert _heard(decoded * 0.7 / 32768.0).codec.codec is None
+        assert heard(decoded / 32768.0).codec.codec == law
+        assert heard(decoded * 0.7 / 32768.0).codec.codec is None
 
 
 def test_sixteen_and_eight_bits_are_no_companding():
     for n_steps in (128.0, 32768.0):
-        assert _heard(np.round(_speech(16000) * n_steps) / n_steps).codec.codec is None
+        assert heard(np.round(_speech(16000) * n_steps) / n_steps).codec.codec is None
 
 
 def _mu_law(encoded):

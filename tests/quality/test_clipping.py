@@ -4,22 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from audiokit.quality.faults import Faults
-from audiokit.quality.frames import Stretcher
-from audiokit.stage import StreamFormat
+from hearing import heard
 
 RATE = 16000
-
-
-def _heard(samples, rate=RATE):
-    columns = samples[:, np.newaxis] if samples.ndim == 1 else samples
-    block = np.ascontiguousarray(columns, np.float32)
-    fmt = StreamFormat(rate, block.shape[1])
-    faults, stretcher = Faults(fmt), Stretcher(fmt)
-    for stretch in [*stretcher.push(block), *stretcher.rest()]:
-        faults.add(stretch)
-    return faults.report()
 
 
 def _voice(seconds=10.0, rate=RATE):
@@ -46,7 +33,7 @@ def test_share_of_clipped_samples_is_found_at_any_level(rate, share, gain):
     limit = np.quantile(np.abs(voice), 1.0 - share)
     clipped = np.clip(voice, -limit, limit)
     true = np.mean(np.abs(clipped) >= limit - 1e-9)
-    assert _heard(_rounded(clipped / limit * gain), rate).clipping.ratio == pytest.approx(
+    assert heard(_rounded(clipped / limit * gain), rate).clipping.ratio == pytest.approx(
         true, rel=0.5
     )
 
@@ -54,11 +41,11 @@ def test_share_of_clipped_samples_is_found_at_any_level(rate, share, gain):
 @pytest.mark.parametrize("rate", [8000, 16000, 48000])
 @pytest.mark.parametrize("peak", [0.03, 0.5, 1.0])
 def test_loud_voice_that_touches_full_scale_is_not_clipped(rate, peak):
-    assert _heard(_rounded(_voice(rate=rate) / 0.9 * peak), rate).clipping.n_samples == 0
+    assert heard(_rounded(_voice(rate=rate) / 0.9 * peak), rate).clipping.n_samples == 0
 
 
 def test_eight_bits_are_not_taken_for_clipping():
-    assert _heard(np.round(_voice() * 127.0) / 128.0).clipping.n_samples == 0
+    assert heard(np.round(_voice() * 127.0) / 128.0).clipping.n_samples == 0
 
 
 def test_each_channel_counts_and_the_longest_top_is_known():
@@ -66,18 +53,18 @@ def test_each_channel_counts_and_the_longest_top_is_known():
     top = np.flatnonzero(voice > 0.5)[0]
     flat = voice.copy()
     flat[top : top + 30] = 0.95
-    report = _heard(np.stack([voice, flat], axis=1)).clipping
+    report = heard(np.stack([voice, flat], axis=1)).clipping
     assert (report.n_runs, report.n_samples, report.longest_run_samples) == (1, 30, 30)
     assert report.ratio == pytest.approx(30 / voice.size / 2)
 
 
 def test_a_square_wave_is_clipped_throughout():
     square = np.where(np.arange(RATE) // 40 % 2 == 0, 1.0, -1.0)
-    assert _heard(square).clipping.ratio == pytest.approx(1.0, abs=0.01)
+    assert heard(square).clipping.ratio == pytest.approx(1.0, abs=0.01)
 
 
 def test_talkers_that_were_never_clipped_are_not(recordings):
     soundfile = pytest.importorskip("soundfile")
     for path in sorted((recordings / "speech").glob("libri_*.flac")):
         samples, rate = soundfile.read(path)
-        assert _heard(samples, rate).clipping.ratio < 1e-4, path.name
+        assert heard(samples, rate).clipping.ratio < 1e-4, path.name

@@ -48,3 +48,12 @@ def test_histogram_snr_is_from_the_lower_mode_to_the_loud_frames(span_db):
 )
 def test_of_silence_a_sample_or_an_offset_there_is_nothing_to_say(part, samples):
     assert _report(part(FMT), samples) is None
+
+
+def test_wada_says_nothing_beyond_the_ends_of_its_table():
+    rng = np.random.default_rng(4)
+    # Emptied pauses, all but a trace: more peaked than any speech.
+    peaked = rng.standard_normal(32000) * np.where(rng.random(32000) < 0.05, 0.3, 1e-5)
+    assert _report(WadaSnr(FMT), peaked) is None
+    # A square wave: flatter than noise.
+    assert _report(WadaSnr(FMT), np.sign(np.sin(np.arange(32000) / 7.0)) * 0.3) is None

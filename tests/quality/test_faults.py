@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from hearing import heard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,16 +18,6 @@ from audiokit.stage import StreamFormat
 from audiokit.testing import speechlike, split_at
 
 RATE = 16000
-
-
-def _heard(samples, rate=RATE):
-    columns = samples[:, np.newaxis] if samples.ndim == 1 else samples
-    block = np.ascontiguousarray(columns, np.float32)
-    fmt = StreamFormat(rate, block.shape[1])
-    faults, stretcher = Faults(fmt), Stretcher(fmt)
-    for stretch in [*stretcher.push(block), *stretcher.rest()]:
-        faults.add(stretch)
-    return faults.report()
 
 
 FMT = StreamFormat(RATE, 2)
@@ -72,7 +63,7 @@ def test_no_report_depends_on_how_the_stream_is_cut(cuts):
 def test_what_never_moves_is_no_fault_but_its_offset(rate, channels):
     lengths, values = (0, 1, 2, 300, 5000, 50_000), (0.0, 0.7, 1.0, -1.0)
     for n_samples, value in itertools.product(lengths, values):
-        report = _heard(np.full((n_samples, channels), value), rate)
+        report = heard(np.full((n_samples, channels), value), rate)
         assert report.gaps.n_lost == report.gaps.n_dropouts == report.clipping.n_runs == 0
         expected = value if n_samples else 0.0
         assert report.peaks.dc_offset == pytest.approx(expected, rel=1e-5)
@@ -91,7 +82,7 @@ def test_a_rate_that_no_speech_fits_in_is_refused():
 def test_sound_far_beyond_full_scale_or_below_rounding_is_measured():
     noise = np.random.default_rng(1).standard_normal((40_000, 2))
     for size in (1e-25, 1e-9, 1e5):
-        assert _heard(size * noise).clipping.n_samples == 0
+        assert heard(size * noise).clipping.n_samples == 0
 
 
 def test_asking_for_a_report_changes_nothing():
@@ -106,7 +97,7 @@ def test_asking_for_a_report_changes_nothing():
 def test_memory_is_bounded_in_a_recording_of_nothing_but_holes():
     block = speechlike(StreamFormat(RATE), 60.0)
     block.reshape(-1, 100)[:, 50:] = 0.0
-    holes = _heard(np.tile(block, (3, 1)))
+    holes = heard(np.tile(block, (3, 1)))
     assert not holes.gaps.is_complete
     assert len(holes.gaps.dropouts) <= 1000
 

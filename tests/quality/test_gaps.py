@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hearing import heard
 
 from audiokit.files.read import open_audio
-from audiokit.quality.faults import Faults
-from audiokit.quality.frames import Stretcher
 from audiokit.stage import StreamFormat
 from audiokit.testing import speechlike
 
 RATE = 16000
-
-
-def _heard(samples, rate=RATE):
-    columns = samples[:, np.newaxis] if samples.ndim == 1 else samples
-    block = np.ascontiguousarray(columns, np.float32)
-    fmt = StreamFormat(rate, block.shape[1])
-    faults, stretcher = Faults(fmt), Stretcher(fmt)
-    for stretch in [*stretcher.push(block), *stretcher.rest()]:
-        faults.add(stretch)
-    return faults.report()
 
 
 PACKET = 320
@@ -54,7 +43,7 @@ def test_lost_packets_are_marked_with_their_times(kind, share):
     lost = _lost(len(packets), share)
     for index in np.flatnonzero(lost):
         packets[index] = 0.0 if kind == "zeros" else packets[index - 1]
-    found = _marks(_heard(packets.ravel()).gaps.lost_packets, len(packets))
+    found = _marks(heard(packets.ravel()).gaps.lost_packets, len(packets))
     assert np.count_nonzero(found & lost) >= 0.9 * np.count_nonzero(lost)
     assert np.count_nonzero(found & lost) >= 0.9 * np.count_nonzero(found)
 
@@ -65,7 +54,7 @@ def test_lost_packets_are_marked_after_a_resampler_too():
     lost = _lost(len(packets), 0.1)
     packets[lost] = 0.0
     wide = soxr.resample(packets.ravel(), RATE, 48000)
-    gaps = _heard(np.round(wide * 32768.0) / 32768.0, 48000).gaps
+    gaps = heard(np.round(wide * 32768.0) / 32768.0, 48000).gaps
     found = _marks(gaps.lost_packets, len(packets), 48000, 3 * PACKET)
     assert np.count_nonzero(found & lost) >= 0.5 * np.count_nonzero(lost)
     assert np.count_nonzero(found & lost) >= 0.9 * np.count_nonzero(found)
@@ -77,7 +66,7 @@ def test_marks_are_right_on_the_traces_of_real_losses(recordings):
         samples, rate = soundfile.read(path, dtype="float32")
         name = path.name.replace("_lossy.flac", ".loss.txt")
         lost = np.loadtxt(path.with_name(name)).astype(bool)
-        found = _marks(_heard(samples, rate).gaps.lost_packets, len(lost), rate, rate // 50)
+        found = _marks(heard(samples, rate).gaps.lost_packets, len(lost), rate, rate // 50)
         n_right = np.count_nonzero(found & lost)
         assert n_right >= 0.9 * max(np.count_nonzero(found), np.count_nonzero(lost)), path.name
 
@@ -85,7 +74,7 @@ def test_marks_are_right_on_the_traces_of_real_losses(recordings):
 def test_the_same_recordings_without_loss_have_no_marks(recordings):
     soundfile = pytest.importorskip("soundfile")
     for path in sorted((recordings / "trace").glob("plc_*_clean.flac")):
-        gaps = _heard(*soundfile.read(path, dtype="float32")).gaps
+        gaps = heard(*soundfile.read(path, dtype="float32")).gaps
         assert gaps.n_lost == gaps.n_dropouts == 0, path.name
 
 
@@ -94,7 +83,7 @@ def test_clean_synthetic_speech_has_neither_losses_nor_dropouts(samples):
         if path.suffix in {".py", ".csv"}:
             continue
         with open_audio(path) as audio:
-            gaps = _heard(np.concatenate(list(audio.blocks(65536))), audio.fmt.sample_rate).gaps
+            gaps = heard(np.concatenate(list(audio.blocks(65536))), audio.fmt.sample_rate).gaps
         assert gaps.n_lost == gaps.n_dropouts == 0, path.name
 
 
@@ -103,7 +92,7 @@ def test_a_span_of_odd_length_amid_speech_is_a_dropout(kind):
     samples = _speech(3.0)
     start, end = 26_000, 26_000 + 2_317  # 145 ms, in the middle of a syllable
     samples[start:end] = 0.0 if kind == "zeros" else samples[start - 1]
-    gaps = _heard(samples).gaps
+    gaps = heard(samples).gaps
     assert (gaps.n_lost, gaps.n_dropouts) == (0, 1)
     assert gaps.dropouts[0] == pytest.approx((start / RATE, end / RATE), abs=2 / RATE)
     assert gaps.dropout_s == pytest.approx(2_317 / RATE, abs=3 / RATE)
@@ -114,20 +103,20 @@ def test_a_pause_that_a_gate_made_is_neither():
     size = np.convolve(np.abs(samples), np.full(320, 1 / 320), "same")
     opened = np.convolve(size > 0.02, np.full(400, 1 / 400), "same")
     gated = np.where(opened < 0.01, 0.0, samples * opened)
-    gaps = _heard(np.round(gated * 32768.0) / 32768.0).gaps
+    gaps = heard(np.round(gated * 32768.0) / 32768.0).gaps
     assert gaps.n_lost == gaps.n_dropouts == 0
 
 
 def test_a_hum_that_repeats_itself_is_no_lost_packet():
     time_s = np.arange(5 * RATE) / RATE
     hum = np.round(3000 * np.sin(2 * np.pi * 50 * time_s)) / 32768.0
-    gaps = _heard(hum + np.where(_speech(5.0) ** 2 > 1e-4, _speech(5.0), 0.0)).gaps
+    gaps = heard(hum + np.where(_speech(5.0) ** 2 > 1e-4, _speech(5.0), 0.0)).gaps
     assert gaps.n_lost == 0
 
 
 def test_a_loss_in_one_of_two_channels_is_found():
     samples = np.stack([_speech(3.0), _speech(3.0)[::-1]], axis=1)
     samples[16_000:16_320, 1] = 0.0
-    gaps = _heard(samples).gaps
+    gaps = heard(samples).gaps
     assert gaps.lost_packets == ((1.0, 1.02),)
     assert gaps.lost_ratio == pytest.approx(320 / len(samples))

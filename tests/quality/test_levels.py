@@ -4,22 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from audiokit.quality.faults import Faults
-from audiokit.quality.frames import Stretcher
-from audiokit.stage import StreamFormat
+from hearing import heard
 
 RATE = 16000
-
-
-def _heard(samples, rate=RATE):
-    columns = samples[:, np.newaxis] if samples.ndim == 1 else samples
-    block = np.ascontiguousarray(columns, np.float32)
-    fmt = StreamFormat(rate, block.shape[1])
-    faults, stretcher = Faults(fmt), Stretcher(fmt)
-    for stretch in [*stretcher.push(block), *stretcher.rest()]:
-        faults.add(stretch)
-    return faults.report()
 
 
 def _talk(seconds=10.0, on_s=0.6, off_s=0.4):
@@ -32,7 +19,7 @@ def _talk(seconds=10.0, on_s=0.6, off_s=0.4):
 @pytest.mark.parametrize("floor_dbfs", [-70.0, -55.0, -40.0])
 def test_the_noise_floor_is_the_level_in_the_pauses(floor_dbfs):
     noise = np.random.default_rng(7).standard_normal(10 * RATE) * 10.0 ** (floor_dbfs / 20.0)
-    report = _heard(_talk() + noise).levels
+    report = heard(_talk() + noise).levels
     # White noise below 80 Hz is left out: 0.04 dB.
     assert report.noise_floor_dbfs == pytest.approx(floor_dbfs, abs=0.6)
     assert report.noise_floor_low_dbfs < floor_dbfs < report.noise_floor_high_dbfs
@@ -44,23 +31,23 @@ def test_the_noise_floor_is_the_level_in_the_pauses(floor_dbfs):
 
 def test_steady_noise_has_no_pauses_and_says_so():
     noise = 0.1 * np.random.default_rng(7).standard_normal(5 * RATE)
-    assert _heard(noise).levels.noise_floor_reason.startswith("no pauses")
+    assert heard(noise).levels.noise_floor_reason.startswith("no pauses")
 
 
 def test_an_offset_is_no_level():
-    with_offset = _heard(_talk() + 0.3)
+    with_offset = heard(_talk() + 0.3)
     assert with_offset.peaks.dc_offset == pytest.approx(0.3, abs=1e-3)
     assert with_offset.peaks.dc_offset_dbfs == pytest.approx(-10.46, abs=0.05)
     assert with_offset.levels.active_dbfs == pytest.approx(
-        _heard(_talk()).levels.active_dbfs, abs=0.3
+        heard(_talk()).levels.active_dbfs, abs=0.3
     )
     assert with_offset.channels.levels_dbfs == pytest.approx(
-        _heard(_talk()).channels.levels_dbfs, abs=0.1
+        heard(_talk()).channels.levels_dbfs, abs=0.1
     )
 
 
 def test_silence_has_no_levels_and_says_so():
-    report = _heard(np.zeros(RATE)).levels
+    report = heard(np.zeros(RATE)).levels
     assert (report.reason, report.silence_ratio, report.active_dbfs) == (
         "digital silence",
         1.0,
@@ -70,30 +57,30 @@ def test_silence_has_no_levels_and_says_so():
 
 def test_headroom_is_what_the_highest_sample_leaves():
     sine = 0.25 * np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)
-    report = _heard(sine).peaks
+    report = heard(sine).peaks
     assert report.peak_dbfs == pytest.approx(-12.04, abs=0.01)
     assert report.headroom_db == -report.peak_dbfs
-    assert _heard(8.0 * sine).peaks.headroom_db == pytest.approx(-6.02, abs=0.01)
+    assert heard(8.0 * sine).peaks.headroom_db == pytest.approx(-6.02, abs=0.01)
 
 
 def test_a_dead_channel_is_named():
     talk = _talk()
     hiss = 1e-5 * np.random.default_rng(5).standard_normal(len(talk))
     for dead in (np.zeros_like(talk), hiss, np.full_like(talk, 0.2)):
-        assert _heard(np.stack([talk, dead], axis=1)).channels.dead == (2,)
-    assert _heard(np.stack([talk, 0.05 * talk], axis=1)).channels.dead == ()
+        assert heard(np.stack([talk, dead], axis=1)).channels.dead == (2,)
+    assert heard(np.stack([talk, 0.05 * talk], axis=1)).channels.dead == ()
 
 
 def test_channels_against_each_other_and_twins_are_named():
     talk = _talk()
     other = np.random.default_rng(9).standard_normal(len(talk)) * 0.1
-    opposed = _heard(np.stack([talk, -0.5 * talk, other], axis=1)).channels
+    opposed = heard(np.stack([talk, -0.5 * talk, other], axis=1)).channels
     assert opposed.opposed == ((1, 2),)
     assert opposed.lowest_correlation == pytest.approx(-1.0, abs=1e-3)
-    twins = _heard(np.stack([other, talk, talk], axis=1)).channels
+    twins = heard(np.stack([other, talk, talk], axis=1)).channels
     assert (twins.identical, twins.opposed) == (((2, 3),), ())
 
 
 def test_opposed_channels_with_an_offset_are_still_opposed():
     talk = _talk()
-    assert _heard(np.stack([talk + 0.3, 0.3 - talk], axis=1)).channels.opposed == ((1, 2),)
+    assert heard(np.stack([talk + 0.3, 0.3 - talk], axis=1)).channels.opposed == ((1, 2),)

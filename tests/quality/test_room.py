@@ -4,22 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from audiokit.quality.faults import Faults
-from audiokit.quality.frames import Stretcher
-from audiokit.stage import StreamFormat
+from hearing import heard
 
 RATE = 16000
-
-
-def _heard(samples, rate=RATE):
-    columns = samples[:, np.newaxis] if samples.ndim == 1 else samples
-    block = np.ascontiguousarray(columns, np.float32)
-    fmt = StreamFormat(rate, block.shape[1])
-    faults, stretcher = Faults(fmt), Stretcher(fmt)
-    for stretch in [*stretcher.push(block), *stretcher.rest()]:
-        faults.add(stretch)
-    return faults.report()
 
 
 def _in_room(speech, response):
@@ -54,7 +41,7 @@ def talkers(recordings):
 def test_more_room_reads_as_less_clarity(talkers):
     rooms = [np.ones(1), _made_room(0.25, 6.0), _made_room(0.5, 0.0), _made_room(1.3, -5.0)]
     for talker in talkers:
-        read = [_heard(_in_room(talker, room)).room.c50_db for room in rooms]
+        read = [heard(_in_room(talker, room)).room.c50_db for room in rooms]
         assert (np.diff(read) < -2.0).all(), read
 
 
@@ -68,14 +55,14 @@ def test_made_and_recorded_rooms_lie_within_the_band(talkers, recordings):
     for room in rooms:
         for talker in talkers:
             wet = _in_room(talker, room)
-            report = _heard(0.5 * wet / np.abs(wet).max()).room
+            report = heard(0.5 * wet / np.abs(wet).max()).room
             n_right += report.c50_low_db <= _c50_db(room) <= report.c50_high_db
     assert n_right >= 0.75 * len(rooms) * len(talkers)
 
 
 def test_noise_and_short_recordings_have_no_room_and_say_why(talkers):
-    assert _heard(0.1 * np.random.default_rng(1).standard_normal(RATE * 4)).room.reason.startswith(
+    assert heard(0.1 * np.random.default_rng(1).standard_normal(RATE * 4)).room.reason.startswith(
         "nothing lies 12 dB below"
     )
-    assert _heard(talkers[0][RATE : RATE + 8000]).room.reason
-    assert _heard(np.zeros(RATE)).room.reason == "digital silence"
+    assert heard(talkers[0][RATE : RATE + 8000]).room.reason
+    assert heard(np.zeros(RATE)).room.reason == "digital silence"

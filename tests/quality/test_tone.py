@@ -4,22 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from audiokit.quality.faults import Faults
-from audiokit.quality.frames import Stretcher
-from audiokit.stage import StreamFormat
+from hearing import heard
 
 RATE = 16000
-
-
-def _heard(samples, rate=RATE):
-    columns = samples[:, np.newaxis] if samples.ndim == 1 else samples
-    block = np.ascontiguousarray(columns, np.float32)
-    fmt = StreamFormat(rate, block.shape[1])
-    faults, stretcher = Faults(fmt), Stretcher(fmt)
-    for stretch in [*stretcher.push(block), *stretcher.rest()]:
-        faults.add(stretch)
-    return faults.report()
 
 
 def _tone(frequency_hz, harmonics=(), rate=RATE, seconds=3.0):
@@ -32,20 +19,20 @@ def _tone(frequency_hz, harmonics=(), rate=RATE, seconds=3.0):
 @pytest.mark.parametrize("rate", [16000, 48000])
 @pytest.mark.parametrize("frequency_hz", [437.0, 997.0, 1500.0])
 def test_distortion_is_that_of_the_harmonics(rate, frequency_hz):
-    report = _heard(_tone(frequency_hz, ((2, 0.03), (3, 0.04)), rate), rate).tone
+    report = heard(_tone(frequency_hz, ((2, 0.03), (3, 0.04)), rate), rate).tone
     assert report.frequency_hz == pytest.approx(frequency_hz, rel=2e-3)
     assert report.thd_percent == pytest.approx(5.0, rel=0.02)
     assert report.thd_db == pytest.approx(-26.02, abs=0.2)
 
 
 def test_a_pure_tone_has_hardly_any():
-    assert _heard(_tone(1500.0)).tone.thd_db < -80.0
+    assert heard(_tone(1500.0)).tone.thd_db < -80.0
 
 
 def test_a_square_wave_has_that_of_its_series():
     # Odd harmonics up to the ninth: sqrt(1/9 + 1/25 + 1/49 + 1/81).
     series = [(n, 1.0 / n) for n in (3, 5, 7, 9)]
-    report = _heard(_tone(700.0, series)).tone
+    report = heard(_tone(700.0, series)).tone
     assert report.thd_percent == pytest.approx(42.9, abs=0.3)
 
 
@@ -56,11 +43,11 @@ def test_what_is_no_steady_tone_says_why():
     gated = _tone(1000.0) * (time_s % 0.5 < 0.3)
     noisy = _tone(1000.0) + 0.5 * rng.standard_normal(3 * RATE)
     for samples in (glide, gated, noisy, rng.standard_normal(3 * RATE) * 0.1, np.zeros(RATE)):
-        report = _heard(samples).tone
+        report = heard(samples).tone
         assert report.thd_db is None
         assert report.reason.startswith("no steady tone")
 
 
 def test_a_tone_whose_harmonics_lie_above_the_band_has_no_distortion():
-    report = _heard(_tone(6000.0)).tone
+    report = heard(_tone(6000.0)).tone
     assert (report.thd_db, report.reason) == (None, "no harmonic below half the sample rate")

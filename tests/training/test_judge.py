@@ -11,11 +11,23 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra training")
 pytest.importorskip("pesq", reason="needs the extra quality")
 
-from audiokit.errors import SettingError  # noqa: E402  after the check
-from audiokit.quality.network import N_OUTPUTS, Hearing, JudgeWeights  # noqa: E402  likewise
+from audiokit.errors import EmptyError, SettingError  # noqa: E402  after the check
+from audiokit.quality.network import (  # noqa: E402  likewise
+    N_FEATURES,
+    N_MEMBERS,
+    N_OUTPUTS,
+    JudgeWeights,
+    Member,
+    clipped_share,
+    mark_quantiles,
+    says,
+)
 from audiokit.training.corpus import load_corpus  # noqa: E402  likewise
 from audiokit.training.judge import (  # noqa: E402  likewise
     JudgeTrainSettings,
+    Lessons,
+    Mixtures,
+    fit_judge,
     judge_loss,
     lessons,
     said_of,
@@ -25,7 +37,9 @@ from audiokit.training.judge_model import JudgeModel  # noqa: E402  likewise
 from audiokit.training.judge_parts import make_judge_parts, mixed  # noqa: E402  likewise
 from audiokit.training.marks import Marked, MarkedPlan, heard_levels  # noqa: E402  likewise
 from audiokit.training.shipping import weights_digest  # noqa: E402  likewise
-from audiokit.training.takes import make_take  # noqa: E402  likewise
+from audiokit.training.synthetic import with_synthetic  # noqa: E402  likewise
+from audiokit.training.takes import make_take, own_floor_power  # noqa: E402  likewise
+from audiokit.training.voiceless import made_voiceless  # noqa: E402  likewise
 
 RATE = 16000
 
@@ -99,27 +113,32 @@ def test_the_noise_of_a_take_has_the_ratio_that_is_told(corpus):
     assert np.abs(errors).max() < 3.0
 
 
-def test_torch_and_numpy_say_the_same(marked):
-    torch.manual_seed(4)
-    model = JudgeModel(16, 12)
-    shipped = model.shipped()
-    model.begin_with(shipped)
-    said = said_of(model, lessons(marked)).numpy()
+def test_numpy_says_what_torch_said_in_training(marked):
+    taught = Lessons(*(np.concatenate([array] * 6) for array in lessons(marked)))
+    rng = np.random.default_rng(4)
+    mixtures = Mixtures(
+        rng.normal(0.0, 1.0, (20, N_FEATURES)).astype(np.float32), np.zeros(20, np.float32)
+    )
+    settings = JudgeTrainSettings(n_steps=20, batch=8, width=8)
+    weights, record = fit_judge(taught, mixtures, taught, settings)
+    again, _ = fit_judge(taught, mixtures, taught, settings)
+    assert weights_digest(weights) == weights_digest(again)
+    assert len(record["held_back_losses"]) == 1
+    model = JudgeModel(8)
+    model.begin_with(weights)
     values = {
-        name: array.astype(np.float32)
-        * shipped.get(f"{name}.scale", np.float32(1.0)).astype(np.float32)
-        for name, array in shipped.items()
+        name: array.astype(np.float32) * weights.get(f"{name}.scale", np.float32(1.0))
+        for name, array in weights.items()
         if not name.endswith(".scale")
     }
-    read = {name: np.zeros(1, np.float32) for name in ("spread", "costs", "usual", "limits")}
-    weights = JudgeWeights(**values, **read)
-    ends = np.cumsum(marked.n_frames)
-    for take, (end, length) in enumerate(zip(ends, marked.n_frames, strict=True)):
-        hearing = Hearing(weights)
-        frames = marked.levels[end - length : end].astype(np.float32)
-        for first in range(0, length, 42):
-            hearing.add(frames[first : first + 42])
-        np.testing.assert_allclose(hearing.says(), said[take], atol=1e-4)
+    members = tuple(
+        Member(**{name: values.pop(f"{name}{at}").astype(np.float32) for name in Member._fields})
+        for at in range(N_MEMBERS)
+    )
+    read = JudgeWeights(members, **values)
+    said = said_of(model, (taught.heard - read.centre) / read.scale).numpy()
+    for heard, expected in zip(taught.heard, said, strict=True):
+        np.testing.assert_allclose(says(heard, read), expected, atol=1e-3)
 
 
 def test_what_is_not_known_of_a_take_counts_for_nothing(marked):
@@ -133,6 +152,83 @@ def test_what_is_not_known_of_a_take_counts_for_nothing(marked):
     assert judge_loss(said, marked.marks, marked.faults) < loss
 
 
+def test_whether_nearly_clean_speech_was_denoised_counts_for_nothing(marked):
+    faults = marked.faults.copy()
+    faults[0, 6] = np.nan
+    said = torch.zeros(4, N_OUTPUTS)
+    loss = judge_loss(said, marked.marks, faults)
+    said[0, 15] = 9.0
+    assert torch.isfinite(loss)
+    assert judge_loss(said, marked.marks, faults) == loss
+
+
+def test_nothing_is_said_of_the_ratio_of_a_denoised_take_nor_of_one_beside_its_own_noise(corpus):
+    rng = np.random.default_rng(12)
+    takes = [make_take(rng, corpus, RATE) for _ in range(80)]
+    treated = [take for take in takes if take.faults.get("processing", 0.0) != 0.0]
+    assert treated
+    assert all(np.isnan(take.snr_db) for take in treated)
+    for take in takes:
+        if np.isfinite(take.snr_db):
+            active = np.quantile(np.square(take.clean), 0.95)
+            floor_db = 10.0 * np.log10(own_floor_power(take.clean) / active + 1e-12)
+            assert take.snr_db < 6.0 - floor_db
+
+
+def test_the_ratio_has_a_say_where_it_orders_as_well_and_only_in_noise():
+    rng = np.random.default_rng(9)
+    snr_db = rng.uniform(-5.0, 35.0, 300)
+    said = np.full((300, N_OUTPUTS), -8.0, np.float32)
+    said[:, 0:3] = snr_db[:, np.newaxis] / 10.0 + [-0.1, 0.0, 0.1]
+    said[:, 3:6] = rng.uniform(1.0, 4.0, (300, 1)) + np.array([-0.1, 0.0, 0.1])
+    marks = np.stack([1.0 + snr_db / 10.0, np.full(300, np.nan), snr_db, np.ones(300)], axis=1)
+    told = calibration(said, marks, np.zeros((300, 7), np.float32))
+    assert told["share"][0] > 0.5
+    share, ratio_marks = float(told["share"][0]), told["ratio_marks"].astype(float)
+    assert (np.diff(ratio_marks) >= 0.0).all()
+    said[:, 11] = 8.0
+    clipped = mark_quantiles(said, share=share, ratio_marks=ratio_marks)
+    np.testing.assert_allclose(clipped, said[:, 3:6], atol=0.02)
+
+
+def test_clipping_takes_the_share_of_a_mark_that_it_took_of_those_held_back():
+    rng = np.random.default_rng(10)
+    said = np.full((200, N_OUTPUTS), -8.0, np.float32)
+    said[:, 0:3] = [2.9, 3.0, 3.1]
+    said[:, 3:6] = rng.uniform(1.5, 4.0, (200, 1)) + np.array([-0.1, 0.0, 0.1])
+    faults = np.zeros((200, 7), np.float32)
+    faults[::2, 2] = rng.uniform(0.0, 0.8, 100)
+    marks = np.stack([said[:, 4], np.full(200, np.nan), np.full(200, 30.0), np.ones(200)], axis=1)
+    none = calibration(said, marks, faults)["clipping"][0]
+    lost = clipped_share(10.0 ** (4.0 * (faults[:, 2] - 1.0))) * (faults[:, 2] > 0.0)
+    marks[:, 0] -= 0.8 * lost * (marks[:, 0] - 1.02)
+    # The mark has a share of the ratio, which is the same for all: the fit is near, not exact.
+    assert none < 0.4 < calibration(said, marks, faults)["clipping"][0] < 1.2
+
+
+def test_voices_of_a_synthesizer_join_the_sentences_each_in_one_part_only(corpus, tmp_path):
+    import soundfile
+
+    for number in range(9):
+        soundfile.write(tmp_path / f"{number:03d}.flac", np.full(800, 0.01 * number), RATE)
+    taught, others = (
+        with_synthetic(corpus, tmp_path, held_back=held_back) for held_back in (False, True)
+    )
+    n_recorded = len(corpus.speech)
+    assert (len(taught.speech) - n_recorded, len(others.speech) - n_recorded) == (7, 2)
+    assert taught.digest != corpus.digest
+    with pytest.raises(EmptyError, match="holds no recordings"):
+        with_synthetic(corpus, tmp_path / "none", held_back=False)
+
+
+def test_what_is_made_without_a_voice_is_finite_never_silent_and_the_same_again():
+    for number in range(12):
+        one, again = (made_voiceless(np.random.default_rng(number), RATE) for _ in "ab")
+        np.testing.assert_array_equal(one, again)
+        assert np.isfinite(one).all()
+        assert one.std() > 0.0
+
+
 def test_bands_are_widened_until_enough_of_what_was_held_back_lies_inside():
     rng = np.random.default_rng(6)
     true = rng.uniform(0.0, 30.0, 400)
@@ -143,20 +239,18 @@ def test_bands_are_widened_until_enough_of_what_was_held_back_lies_inside():
     marks = np.stack([np.full(400, 2.1), np.full(400, np.nan), true, np.ones(400)], axis=1)
     spread = calibration(said, marks, np.zeros((400, 7), np.float32))["spread"].astype(float)
     inside = np.abs(10.0 * said[:, 1] - true) <= spread[0] * 1.0
-    assert 0.9 <= inside.mean() <= 0.94
+    assert 0.88 <= inside.mean() <= 0.92
 
 
 def test_parts_are_mixed_at_the_ratio_that_is_told(corpus, tmp_path):
     parts = make_judge_parts(tmp_path, corpus, n_parts=4, seed=1)
-    inputs, told, n_frames, snr_db = mixed(np.random.default_rng(3), parts, 50)
-    assert inputs.shape[1:] == (6, 42, 32)
-    assert told.shape == (50, 7 * 32)
-    assert (n_frames == 42).all()
+    heard, snr_db = mixed(parts, 60, seed=3)
+    assert heard.shape == (60, N_FEATURES)
     assert -10.0 < snr_db.min() < 0.0
     assert snr_db.max() > 20.0
-    # The more noise, the less the level moves.
-    movement = inputs[..., :16].std(dim=(1, 2)).mean(-1).numpy()
-    assert np.corrcoef(movement, snr_db)[0, 1] > 0.5
+    assert np.isfinite(heard).all()
+    again, _ = mixed(parts, 60, seed=3)
+    np.testing.assert_array_equal(heard, again)
 
 
 def test_band_levels_are_much_the_same_at_every_rate_that_carries_them():
@@ -169,7 +263,7 @@ def test_band_levels_are_much_the_same_at_every_rate_that_carries_them():
         heard_levels(each, rate).mean(axis=0) for each, rate in ((narrow, 8000), (wide, 48000))
     )
     np.testing.assert_allclose(one[:20], other[:20], atol=0.7)
-    assert (one[26:] == -120.0).all()
+    assert (one[26:] < -119.9).all()
 
 
 def test_the_shipped_weights_are_those_of_their_record():
@@ -180,7 +274,7 @@ def test_the_shipped_weights_are_those_of_their_record():
     assert found == record["weights_sha256"]
 
 
-@pytest.mark.parametrize(("name", "value"), [("n_takes", 0), ("batch", 90000), ("n_parts", 0)])
+@pytest.mark.parametrize(("name", "value"), [("n_takes", 0), ("batch", 0), ("n_parts", 0)])
 def test_settings_out_of_range_are_named(name, value):
     with pytest.raises(SettingError, match=name):
         JudgeTrainSettings(**{name: value})

@@ -105,7 +105,8 @@ def compare_pair(
     found: dict[str, Any] = {
         "compared_s": len(pair.reference) / sample_rate,
         "delay_ms": 1000.0 * pair.delay_samples / sample_rate,
-        "drift_ppm": 1e6 * pair.drift,
+        # Where parts are missing, what looks like drift is the step between them.
+        "drift_ppm": None if alignment.jump_samples else 1e6 * pair.drift,
         "is_inverted": alignment.is_inverted,
     }
     remarks += _pair_remarks(found, one, other, sample_rate)

@@ -63,6 +63,16 @@ def test_missing_part_is_a_jump_of_its_length(voices):
     assert abs(found.jump_samples) == pytest.approx(RATE, abs=8)
 
 
+@pytest.mark.parametrize("missing_s", [0.1, 0.5])
+def test_missing_part_of_a_short_recording_is_a_jump_too(voices, missing_s):
+    reference = voices[0][: 5 * RATE]
+    n_missing = round(missing_s * RATE)
+    cut = np.concatenate([reference[: 2 * RATE], reference[2 * RATE + n_missing :]])
+    found = find_alignment(reference, cut, RATE)
+    assert abs(found.jump_samples) == pytest.approx(n_missing, abs=8)
+    assert find_alignment(reference, reference, RATE).jump_samples == 0.0
+
+
 def test_recording_that_repeats_itself_matches_itself(voices):
     twice = np.tile(np.concatenate(voices[:2]), 3)
     found = find_alignment(twice, twice, RATE)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import csv
-import warnings
 
 import numpy as np
-import pesq
-import pystoi
 import pytest
 import soundfile
 
@@ -48,22 +45,6 @@ def clean(samples):
 def noisy(clean):
     noise = np.random.default_rng(3).standard_normal(len(clean)).astype(np.float32)
     return clean + 0.3 * clean.std() * noise
-
-
-def test_pesq_and_stoi_are_those_of_the_packages(clean, noisy):
-    report = compare(clean, noisy, settings=PairSettings())
-    assert report.pesq == pytest.approx(pesq.pesq(RATE, clean, noisy, "wb"), abs=0.01)
-    assert report.stoi == pytest.approx(pystoi.stoi(clean, noisy, RATE), abs=1e-3)
-    extended = pystoi.stoi(clean, noisy, RATE, extended=True)
-    assert report.estoi == pytest.approx(extended, abs=1e-3)
-    assert report.pesq_mode == "wb"
-
-
-def test_telephone_rate_is_measured_in_narrow_band(clean, noisy):
-    low = [resampler_from(RATE)(each, 8000) for each in (clean, noisy)]
-    report = compare(*low, rate=8000, settings=PairSettings(has_stoi=False))
-    assert report.pesq_mode == "nb"
-    assert report.pesq == pytest.approx(pesq.pesq(8000, *low, "nb"), abs=0.01)
 
 
 @pytest.mark.parametrize("gain", [0.02, -0.5, 3.0])
@@ -119,7 +100,7 @@ def test_drift_is_taken_out_and_said(samples, clean):
     ],
 )
 def test_what_cannot_be_compared_has_a_reason_and_no_numbers(clean, spoil, reason):
-    report = compare(clean, spoil(clean), settings=PairSettings())
+    report = compare(clean, spoil(clean))
     assert report.reason == reason
     assert has_no_numbers(report)
     # The other way round it is the reference's fault, and no number either, but for one dead
@@ -170,7 +151,7 @@ def test_sample_rate_that_is_no_audio_is_refused(clean):
         compare(clean, clean, rate=2000)
 
 
-def test_noisy_pairs_match_their_own_partner_alone_and_have_the_packages_pesq(recordings):
+def test_noisy_pairs_match_their_own_partner_alone(recordings):
     with (recordings / "MANIFEST.csv").open(encoding="utf-8") as lines:
         rows = [row for row in csv.DictReader(lines) if "noisy_pair/" in next(iter(row.values()))]
     names = sorted(next(iter(row.values())) for row in rows)
@@ -189,18 +170,3 @@ def test_noisy_pairs_match_their_own_partner_alone_and_have_the_packages_pesq(re
         assert turned.is_inverted is not report.is_inverted
         assert turned.si_sdr_db == pytest.approx(report.si_sdr_db, abs=1e-6)
         assert compare(reference, pairs[index - 1][1]).reason.startswith("another recording")
-    reference, recording = pairs[0]
-    report = compare(reference, recording, settings=PairSettings(has_stoi=False))
-    # The example of the package's own documentation: 1.0832 in wide band.
-    assert report.pesq == pytest.approx(1.0832, abs=2e-3)
-
-
-def test_long_recordings_are_measured_in_excerpts(clean, noisy):
-    short = compare(clean, noisy, settings=PairSettings())
-    times = 1 + 45 * RATE // len(clean)
-    long = [np.tile(each, times) for each in (clean, noisy)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        report = compare(*long, settings=PairSettings())
-    assert report.pesq == pytest.approx(short.pesq, abs=0.2)
-    assert report.stoi == pytest.approx(short.stoi, abs=0.03)

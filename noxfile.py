@@ -22,7 +22,7 @@ import importlib, importlib.util, pkgutil
 present = [name for name in {HEAVY!r} if importlib.util.find_spec(name)]
 assert not present, f"the light set brings {{present}}"
 light = ["stage", "errors", "units", "testing"]
-for domain in ["dsp", "denoise", "echo", "vad", "features", "quality", "loudness"]:
+for domain in ["dsp", "denoise", "echo", "vad", "features", "quality", "loudness", "codec"]:
     package = importlib.import_module(f"audiokit.{{domain}}")
     light.append(domain)
     light += [f"{{domain}}.{{module.name}}" for module in pkgutil.iter_modules(package.__path__)]

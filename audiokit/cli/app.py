@@ -25,6 +25,8 @@ COMMANDS = {
     "process": "Turn a folder of recordings into a dataset of clean speech.",
     "normalize": "Bring files to a loudness, a speech level, a peak or an RMS level.",
     "convert": "Change container, sample rate, bit depth or channels.",
+    "encode": "Encode speech: Opus in Ogg, or G.711.",
+    "decode": "Decode Opus or G.711, losses concealed.",
     "denoise": "Take away noise, hum, wind, clicks, clipping and the room.",
     "echo": "Take the far end's echo out of a microphone.",
     "segment": "Find where people speak, and write labels.",
@@ -32,6 +34,7 @@ COMMANDS = {
     "score": "Rate the quality of recordings, without a reference.",
     "info": "Show what files are: format, duration, tags, loudness.",
     "recipes": "List the recipes, or show one.",
+    "doctor": "Show which libraries were found, and what they can do.",
     "config": "Show every setting of a command and where it comes from.",
 }
 """Every command, in the order of the help page, with its one line."""

@@ -14,7 +14,7 @@ import typer
 from audiokit.cli.console import emit_rows, say
 from audiokit.cli.one import is_file_name, is_one_file
 from audiokit.cli.options import BatchOptions, RowOptions, Sources, command
-from audiokit.cli.run import Container, audio_tables, run_folder
+from audiokit.cli.run import Container, audio_tables, batch_settings, found_sources, run_folder
 from audiokit.errors import AudiokitError, ItemError, SettingError
 
 if TYPE_CHECKING:
@@ -193,19 +193,13 @@ def _run_many(
     """Run a folder of microphones."""
     from audiokit import __version__
     from audiokit.batch.folder import FolderRun
-    from audiokit.batch.plan import BatchSettings
-    from audiokit.files.find import find_sources
     from audiokit.files.raw import parse_raw_format
     from audiokit.jobs.cancel import CancelJob
     from audiokit.jobs.task import Limits
 
-    if "-" in sources or reference == "-":
+    if reference == "-":
         raise SettingError("sources", "-", "files and folders", "- is read alone, not by this.")
-    found = list(
-        find_sources(
-            sources, include=tuple(batch.include or ()), list_stream=sys.stdin, exclude=out
-        )
-    )
+    found = list(found_sources(sources, batch, out))
     references = {source.path: _reference_of(source, reference) for source in found}
     # Where both lie in one folder, a far end is no microphone.
     taken = {str(Path(far).resolve()) for far in references.values() if isinstance(far, str)}
@@ -219,22 +213,13 @@ def _run_many(
         raw=parse_raw_format(batch.raw_format) if batch.raw_format else None,
     )
     stamps = hashlib.sha256(repr(sorted(map(_stamp, job.references.values()))).encode())
-    settings = BatchSettings(
-        jobs=batch.jobs,
-        backend=batch.backend,
-        timeout_s=batch.timeout_s or None,
-        memory_mb=batch.memory_mb or None,
-        retries=batch.retries,
-        fail_fast=batch.fail_fast,
-        overwrite=batch.overwrite,
-    )
     run = FolderRun(
         found,
         job,
         out=out,
         kinds={"audio": ("", _extension(recipe))},
         fingerprint=f"echo:{engine}:{__version__}:{recipe.fingerprint()}:{stamps.hexdigest()}",
-        settings=settings,
+        settings=batch_settings(batch),
     )
     run_folder(run, command="echo", batch=batch, output=output, columns=_COLUMNS)
 

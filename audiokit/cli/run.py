@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Container",
     "audio_tables",
+    "batch_settings",
+    "found_sources",
     "prepare_report",
     "report_rows",
     "run_folder",
@@ -90,7 +92,7 @@ def run_recipe(
         raise SettingError("recipe", recipe.name, expected)
     if out is not None and is_file_name(out, recipe):
         # Where nothing is found, that is the fault to tell.
-        next(_find(sources, batch, None), None)
+        next(found_sources(sources, batch, None), None)
         raise SettingError("out", out, "a folder for more than one source")
     from audiokit.batch.folder import FolderRun
     from audiokit.files.raw import parse_raw_format
@@ -105,12 +107,12 @@ def run_recipe(
     )
     kinds = kinds_of(recipe) if folder is not None else {}
     run = FolderRun(
-        _find(sources, batch, folder),
+        found_sources(sources, batch, folder),
         job,
         out=folder,
         kinds=kinds,
         fingerprint=f"{command}:{recipe.fingerprint()}:{batch.raw_format or ''}{inputs}",
-        settings=_batch_settings(batch),
+        settings=batch_settings(batch),
     )
     if batch.dry_run and "features" in recipe.writes:
         from audiokit.jobs.feature_gather import names_instead
@@ -150,12 +152,12 @@ def prepare_report(
     from audiokit.batch.folder import ReportRun
 
     run = ReportRun(
-        _find(sources, batch, exclude or pictures),
+        found_sources(sources, batch, exclude or pictures),
         job,
         out=pictures,
         kinds={} if pictures is None else {"picture": ("", "png")},
         fingerprint=f"pictures:{__version__}:{batch.raw_format or ''}",
-        settings=_batch_settings(batch),
+        settings=batch_settings(batch),
     )
     usual = BatchOptions()
     run.is_limited = (batch.timeout_s, batch.memory_mb) != (usual.timeout_s, usual.memory_mb)
@@ -289,7 +291,17 @@ def _close_with_summary(run: FolderRun, output: OutputOptions) -> None:
         raise typer.Exit(1)
 
 
-def _find(sources: Sequence[str], batch: BatchOptions, out: Path | None) -> Iterator[Any]:
+def found_sources(sources: Sequence[str], batch: BatchOptions, out: Path | None) -> Iterator[Any]:
+    """Yield the files that the user's words stand for.
+
+    Args:
+        sources: Files, folders, globs, URLs, lists.
+        batch: Which names count.
+        out: A folder whose files are results, not sources.
+
+    Raises:
+        SettingError: stdin is among them.
+    """
     from audiokit.files.find import find_sources
 
     if "-" in sources:
@@ -299,7 +311,8 @@ def _find(sources: Sequence[str], batch: BatchOptions, out: Path | None) -> Iter
     )
 
 
-def _batch_settings(batch: BatchOptions) -> Any:
+def batch_settings(batch: BatchOptions) -> Any:
+    """Return how a run over many files goes, as the runner takes it."""
     from audiokit.batch.plan import BatchSettings
 
     return BatchSettings(

@@ -24,6 +24,14 @@ _TABLES = {
         *("score_reason", "error"),
     ),
     "segment": ("source", "duration_s", "n_segments", "speech_s", "speech_ratio", "error"),
+    "encode": (
+        *("source", "status", "duration_s", "sample_rate", "channels", "bitrate_bps"),
+        *("n_packets", "audio", "error"),
+    ),
+    "decode": (
+        *("source", "status", "duration_s", "sample_rate", "channels", "bitrate_bps"),
+        *("n_packets", "lost_s", "audio", "error"),
+    ),
     "features": ("source", "duration_s", "n_frames", "features", "error"),
 }
 

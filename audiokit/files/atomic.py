@@ -7,15 +7,16 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from audiokit.errors import item_error_from_os
-from audiokit.files.output import Output
+from audiokit.files.output import Output, output_for
 
 __all__ = [
     "delivering",
+    "output_to",
     "remove_parts",
     "remove_parts_below",
     "replacing",
@@ -153,8 +154,7 @@ def delivering(stream: BinaryIO, folder: Path) -> Iterator[Path]:
     temporary = folder / f".delivery.{secrets.token_hex(4)}.part"
     try:
         yield temporary
-        name = getattr(stream, "name", None)
-        output = Output(stream, name if isinstance(name, str) else "<stream>")
+        output = Output(stream, _name_of(stream))
         with temporary.open("rb") as held:
             while piece := held.read(_PIECE_BYTES):
                 output.write(piece)
@@ -162,6 +162,33 @@ def delivering(stream: BinaryIO, folder: Path) -> Iterator[Path]:
         output.finish()
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def output_to(target: Path | BinaryIO) -> Iterator[Output]:
+    """Give the place for the bytes of a file, or of a stream.
+
+    Args:
+        target: A path, where a file appears if the body succeeds; or a binary file object,
+            which stays the caller's to close.
+
+    Yields:
+        The output; `Output.finish` is the caller's to call.
+
+    Raises:
+        ResourceError: As `replacing`.
+    """
+    if not isinstance(target, Path):
+        yield output_for(target, _name_of(target))
+        return
+    with replacing(target) as temporary:
+        stream = temporary.open("xb")
+        try:
+            yield output_for(stream, str(shown(target)))
+        finally:
+            # Whatever closing could still complain of, `Output.finish` has met before.
+            with suppress(OSError):
+                stream.close()
 
 
 def shown(path: Path) -> Path:
@@ -182,6 +209,11 @@ def remove_parts(target: Path) -> None:
 def remove_parts_below(folder: Path) -> None:
     """Remove everything half written in a folder and below; leave all else."""
     _remove(folder.rglob(".*.part"))
+
+
+def _name_of(stream: BinaryIO) -> str:
+    name = getattr(stream, "name", None)
+    return name if isinstance(name, str) else "<stream>"
 
 
 def _stem_of(target: Path) -> str:

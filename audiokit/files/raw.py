@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from audiokit.codec.g711 import Law, expanded_block
 from audiokit.errors import EmptyError, SettingError
 from audiokit.files.info import AudioInfo, Decoder
 from audiokit.files.source import ByteSource
@@ -16,21 +16,6 @@ from audiokit.stage import Block, StreamFormat
 __all__ = ["ENCODINGS", "RawFormat", "open_raw", "parse_raw_format"]
 
 _PIECE_SAMPLES = 16384
-
-
-def _expanded_mulaw() -> NDArray[np.float32]:
-    """Return the value of each μ-law byte; ITU-T G.711, table 2."""
-    code = ~np.arange(256) & 0xFF
-    magnitude = ((((code & 0x0F) << 3) + 0x84) << ((code >> 4) & 7)) - 0x84
-    return (np.where(code & 0x80, -magnitude, magnitude) / 32768.0).astype(np.float32)
-
-
-def _expanded_alaw() -> NDArray[np.float32]:
-    """Return the value of each A-law byte; ITU-T G.711, table 1."""
-    code = np.arange(256) ^ 0x55
-    step, exponent = (code & 0x0F) << 4, (code >> 4) & 7
-    magnitude = np.where(exponent, (step + 0x108) << np.maximum(exponent - 1, 0), step + 8)
-    return (np.where(code & 0x80, magnitude, -magnitude) / 32768.0).astype(np.float32)
 
 
 # Encoding: NumPy type, bytes, full scale. Offset binary and tables are special cases.
@@ -129,9 +114,8 @@ def _to_block(data: bytes, raw: RawFormat) -> Block:
         data = _padded_to_32_bits(data, is_little=raw.encoding.endswith("le"))
     values = np.frombuffer(data, dtype)
     if raw.encoding in {"mulaw", "alaw"}:
-        table = _expanded_mulaw() if raw.encoding == "mulaw" else _expanded_alaw()
-        expanded: Block = table[values].reshape(-1, raw.channels)
-        return expanded
+        law: Law = "ulaw" if raw.encoding == "mulaw" else "alaw"
+        return expanded_block(values, law).reshape(-1, raw.channels)
     wide = values.astype(np.float64 if values.itemsize >= 4 else np.float32)
     if raw.encoding == "u8":
         wide -= 128.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, final, get_args
@@ -11,11 +11,11 @@ from typing import BinaryIO, Literal, final, get_args
 import numpy as np
 
 from audiokit.errors import SettingError
-from audiokit.files.atomic import replacing, shown
+from audiokit.files.atomic import output_to
 from audiokit.files.av_encoder import AvEncoder
 from audiokit.files.cover import LARGEST_BLOCK_BYTES, Cover, picture_block
 from audiokit.files.encoder import RUN_SAMPLES, Encoder
-from audiokit.files.output import Output, output_for
+from audiokit.files.output import Output
 from audiokit.files.soundfile_encoder import SoundfileEncoder
 from audiokit.files.tags import Labels, clean_tags
 from audiokit.files.wav_encoder import WavEncoder
@@ -164,7 +164,7 @@ class AudioWriter:
 
     def __enter__(self) -> AudioWriter:
         with ExitStack() as stack:
-            self._output = self._open_output(stack)
+            self._output = stack.enter_context(output_to(self._target))
             encoder = _ENCODERS[self.settings.container]
             self._encoder = encoder(self._output, self.fmt, self.settings, self._labels)
             self._stack = stack.pop_all()
@@ -208,21 +208,6 @@ class AudioWriter:
     def _encode(self, parts: list[Block]) -> None:
         self._encoder.encode(parts[0] if len(parts) == 1 else np.concatenate(parts))
         self._output.check()
-
-    def _open_output(self, stack: ExitStack) -> Output:
-        if not isinstance(self._target, Path):
-            name = getattr(self._target, "name", None)
-            return output_for(self._target, name if isinstance(name, str) else "<stream>")
-        temporary = stack.enter_context(replacing(self._target))
-        stream = temporary.open("xb")
-
-        def close() -> None:
-            # Whatever closing could still complain of, `Output.finish` has met before.
-            with suppress(OSError):
-                stream.close()
-
-        stack.callback(close)
-        return output_for(stream, str(shown(self._target)))
 
 
 def bitrate_within(bitrate_bps: int) -> int:

@@ -11,13 +11,13 @@ import numpy as np
 
 import audiokit
 from audiokit.echo.engines import open_canceller
-from audiokit.errors import EmptyError, ItemError, SettingError, TooLongError, TooShortError
+from audiokit.errors import ItemError, SettingError
 from audiokit.files.hash import content_hash
 from audiokit.files.read import AudioReader, RawFormat, open_audio
 from audiokit.files.resample import Resampler, ResampleSettings
 from audiokit.jobs.blocks import BLOCK_SAMPLES
 from audiokit.jobs.sinks import Sink, open_places, open_sinks
-from audiokit.jobs.task import Limits, ProcessTask
+from audiokit.jobs.task import LengthGuard, Limits, ProcessTask
 from audiokit.recipe import Recipe
 from audiokit.stage import Block, StreamFormat
 
@@ -209,20 +209,19 @@ def _run(
     limits: Limits,
 ) -> Row:
     canceller = open_canceller(engine, far.fmt)
-    n_samples = 0
+    length = LengthGuard(task.name, near.fmt, limits)
     with (
         open_places(task, is_retried=False) as places,
         open_sinks(task, recipe, far.fmt, near, places=places) as sinks,
     ):
         for block, far_block in far.pairs():
-            n_samples += len(block)
-            _check_long(task.name, near.fmt.seconds(n_samples), limits)
+            length.count(len(block))
             _write(sinks, canceller.process(block, far_block))
-        _check_short(task.name, near.fmt.seconds(n_samples), limits)
+        length.finish()
         _write(sinks, canceller.flush())
     facts = dict(canceller.facts())
     row: Row = {
-        "duration_s": round(near.fmt.seconds(n_samples), 6),
+        "duration_s": round(length.duration_s, 6),
         "sample_rate": near.fmt.sample_rate,
         "channels": far.fmt.channels,
         "container": near.info.container,
@@ -250,17 +249,3 @@ def _doubts(facts: Mapping[str, Any]) -> list[str]:
     }
     # Only our own engine can tell: the others run whatever they hear.
     return [said[facts["state"]]] if facts["state"] in said else []
-
-
-def _check_long(name: str, duration_s: float, limits: Limits) -> None:
-    if duration_s > limits.max_duration_s:
-        problem = f"is longer than {limits.max_duration_s:g} s"
-        raise TooLongError(name, problem, "Raise --max-duration-s to take it.")
-
-
-def _check_short(name: str, duration_s: float, limits: Limits) -> None:
-    if duration_s == 0.0:
-        raise EmptyError(name, "holds no samples", "Record it again.")
-    if duration_s < limits.min_duration_s:
-        problem = f"is {duration_s:.3f} s long, expected {limits.min_duration_s:g} s or more"
-        raise TooShortError(name, problem, "Lower --min-duration-s to take it.")

@@ -22,6 +22,7 @@
         │   ├── HeaderError                          a header that cannot be true
         │   ├── EmptyError                           no samples at all
         │   ├── TooShortError, TooLongError          outside the limits that were set
+        │   ├── MalformedPacketError                 bytes that are no packet of their kind
         │   └── SampleError                          NaN, infinity or absurd values
         ├── UndeliveredError                       what was recorded waits for its receiver
         └── ResourceError                          the machine is at fault
@@ -52,6 +53,7 @@ __all__ = [
     "InterruptedRunError",
     "ItemError",
     "LocalProtocolError",
+    "MalformedPacketError",
     "MissingDeviceError",
     "MissingExtraError",
     "NothingToDoError",
@@ -261,6 +263,10 @@ class TooLongError(SourceError):
 
 class SampleError(SourceError):
     """The input holds NaN, infinity or values far outside full scale."""
+
+
+class MalformedPacketError(SourceError):
+    """A packet is not what packets of its kind are."""
 
 
 class UndeliveredError(ItemError):

@@ -1,0 +1,1 @@
+"""What a network does to packets, and what makes sound of them again; no sockets."""

@@ -66,6 +66,7 @@ class OpusBinding:
         found: Which one it is.
         names: opuslib, whose constants name requests and values.
         encode_float: ``opus_encode_float``, all arguments numbers; returns bytes or an error.
+        encode_int16: ``opus_encode``, likewise, but for the samples, which are bytes.
         decode_float: ``opus_decode_float``, likewise; returns samples or an error.
     """
 
@@ -79,6 +80,11 @@ class OpusBinding:
         self.encode_float = library.opus_encode_float
         self.encode_float.argtypes = (pointer, pointer, number, pointer, ctypes.c_int32)
         self.encode_float.restype = ctypes.c_int32
+        self.encode_int16 = library.opus_encode
+        self.encode_int16.argtypes = (
+            *(pointer, ctypes.c_char_p, number, pointer, ctypes.c_int32),
+        )
+        self.encode_int16.restype = ctypes.c_int32
         self.decode_float = library.opus_decode_float
         self.decode_float.argtypes = (
             *(pointer, ctypes.c_char_p, ctypes.c_int32, pointer, number, number),

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import sys
+from array import array
 from dataclasses import dataclass
+from operator import mul
 from typing import TYPE_CHECKING
 
 from audiokit.errors import SettingError
+from audiokit.live.packets import SILENCE_DBOV
 
 if TYPE_CHECKING:
     from audiokit.stage import Block
 
-__all__ = ["PcmFormat", "to_block", "to_pcm"]
+__all__ = ["PcmFormat", "level_dbov", "to_block", "to_pcm"]
 
 _FULL_SCALE = 32768.0
+# Power over so many samples of a packet is within a dB of that over all: this runs for each.
+_SAMPLES_FOR_LEVEL = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,23 @@ class PcmFormat:
     def n_bytes(self, duration_s: float) -> int:
         """Return the bytes of so many seconds, in whole samples."""
         return round(duration_s * self.sample_rate) * self.sample_bytes
+
+
+def level_dbov(pcm: bytes) -> int:
+    """Return the level of samples, -127 to 0 dBov, from evenly spaced ones of them.
+
+    References:
+        RFC 6464, 3.
+    """
+    values = array("h", pcm)
+    if sys.byteorder == "big":
+        values.byteswap()
+    # An odd spacing takes from both channels.
+    values = values[:: len(values) // _SAMPLES_FOR_LEVEL | 1]
+    power = sum(map(mul, values, values)) / max(1, len(values)) / _FULL_SCALE**2
+    if power <= 0.0:
+        return SILENCE_DBOV
+    return max(SILENCE_DBOV, min(0, round(10.0 * math.log10(power))))
 
 
 def to_block(pcm: bytes, channels: int) -> Block:

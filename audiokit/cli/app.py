@@ -33,6 +33,8 @@ COMMANDS = {
     "features": "Extract mel, MFCC, energy, spectral and other features.",
     "score": "Rate the quality of recordings, without a reference.",
     "info": "Show what files are: format, duration, tags, loudness.",
+    "stream": "Send a microphone to a server, whatever the network does.",
+    "listen": "Receive what `stream` sends, and write it to WAV files.",
     "recipes": "List the recipes, or show one.",
     "doctor": "Show which libraries were found, and what they can do.",
     "config": "Show every setting of a command and where it comes from.",

@@ -7,7 +7,7 @@ import hmac
 import http
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -17,6 +17,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from audiokit.errors import AudiokitError, ItemError, PeerProtocolError, item_error_from_os
+from audiokit.live.answers import Answers
 from audiokit.live.link import MAX_MESSAGE_BYTES, Link, LinkLostError
 from audiokit.live.messages import (
     SUBPROTOCOL,
@@ -111,7 +112,10 @@ class Listener:
         sessions: What becomes of them.
         settings: Whom to let in.
         report: Who is told.
-        on_guest: Called with the session's name and its link when a client has come.
+        answers: What is said to clients that have spoken; None for nothing.
+
+    Attributes:
+        settings: Whom to let in; may be changed for those who come later.
     """
 
     def __init__(
@@ -120,10 +124,10 @@ class Listener:
         settings: ListenerSettings,
         *,
         report: Report,
-        on_guest: Callable[[Hello, Link], None] | None = None,
+        answers: Answers | None = None,
     ) -> None:
-        self._sessions, self._settings, self._report = sessions, settings, report
-        self._on_guest = on_guest
+        self._sessions, self.settings, self._report = sessions, settings, report
+        self._answers = answers
         self._recordings: dict[str, Recording] = {}
         self._guests: dict[str, _Guest] = {}
         self._closing: dict[str, int] = {}
@@ -163,12 +167,10 @@ class Listener:
         finally:
             server.close()
             await server.wait_closed()
-            for recording in self._recordings.values():
-                recording.close()
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Refuse who does not bring the token, before anything else is read."""
-        token = self._settings.token
+        token = self.settings.token
         if token is None:
             return None
         given = request.headers.get_all("Authorization")
@@ -209,7 +211,7 @@ class Listener:
             await self._refuse(link, Refusal("version", text))
             return None
         is_new = hello.session not in self._guests
-        if is_new and len(self._guests) >= self._settings.max_sessions:
+        if is_new and len(self._guests) >= self.settings.max_sessions:
             await self._refuse(link, Refusal("full", "There are too many sessions."))
             return None
         return hello
@@ -247,8 +249,8 @@ class Listener:
         ack = receiver.ack()
         await guest.link.send(Welcome(ack.next, ack.have))
         self._report("listen.connected", session=hello.session, name=hello.name, next=ack.next)
-        if self._on_guest is not None:
-            self._on_guest(hello, guest.link)
+        if self._answers is not None:
+            self._answers.welcome(hello, guest.link)
         work = [
             asyncio.ensure_future(self._receive(guest)),
             asyncio.ensure_future(self._acknowledge(guest)),
@@ -284,6 +286,8 @@ class Listener:
             if isinstance(item, AudioPacket):
                 if recording.add(item):
                     await self._sessions.arrived(recording, item)
+                    if self._answers is not None:
+                        self._answers.hear(recording.hello, item)
                 guest.news.set()
             elif isinstance(item, Gone):
                 recording.give_up(item)

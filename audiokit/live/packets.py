@@ -39,6 +39,7 @@ __all__ = [
     "decode_packet",
     "encode_packet",
     "is_end",
+    "is_speech",
     "sequence_of",
 ]
 
@@ -145,6 +146,11 @@ def sequence_of(data: bytes) -> int:
 def is_end(data: bytes) -> bool:
     """Return whether a packet's bytes are the last of their session."""
     return bool(data[0] & END)
+
+
+def is_speech(data: bytes) -> bool:
+    """Return whether a packet's bytes are said to hold a voice."""
+    return bool(data[0] & SPEECH)
 
 
 def as_backfill(data: bytes) -> bytes:

@@ -27,10 +27,12 @@ class Source(Protocol):
     Attributes:
         fmt: Of the bytes that it gives.
         n_overruns: How many pieces it had to drop.
+        may_return: Whether it is worth opening again when it has failed, as a device is.
     """
 
     fmt: PcmFormat
     n_overruns: int
+    may_return: bool
 
     async def open(self) -> None:
         """Begin; may be called again after `close`.
@@ -124,7 +126,7 @@ class StreamSource:
     _AHEAD = 10
 
     def __init__(self, stream: BinaryIO, fmt: PcmFormat, *, piece_s: float = 0.02) -> None:
-        self.fmt, self.n_overruns = fmt, 0
+        self.fmt, self.n_overruns, self.may_return = fmt, 0, False
         self._stream, self._piece_bytes = stream, fmt.n_bytes(piece_s)
         self._ring: PcmRing | None = None
         self._room = Semaphore(self._AHEAD)
@@ -188,7 +190,7 @@ class WavSource:
     def __init__(self, path: Path, *, piece_s: float = 0.02, is_paced: bool = True) -> None:
         self._file = _open_wav(path)
         self.fmt = PcmFormat(self._file.getframerate(), self._file.getnchannels())
-        self.n_overruns = 0
+        self.n_overruns, self.may_return = 0, False
         self._piece_samples = max(1, round(piece_s * self.fmt.sample_rate))
         self._is_paced, self._is_closed = is_paced, False
         self._begin_s: float | None = None

@@ -79,6 +79,8 @@ class Server:
 
     async def stop(self):
         await self._stack.aclose()
+        for recording in self.listener.recordings:
+            recording.close()
 
     async def __aenter__(self):
         await self.start()

@@ -107,7 +107,7 @@ def test_a_recipe_that_must_hear_all_first_does_not_run_live():
 
 def test_a_recipe_that_gives_another_format_is_not_taken_over():
     maker = PacketMaker(PcmFormat(channels=2))
-    mono = make_recipe("mine", {"stage": [{"use": "channels", "channels": "mono"}]})
+    mono = make_recipe("mine", {"stage": [{"use": "channels", "mode": "mono"}]})
     with pytest.raises(SettingError, match="recipe"):
         maker.replace_chain(live_chain(mono, PcmFormat(channels=2)))
 

@@ -1,0 +1,135 @@
+"""What `stream` and `listen` share: signals, events as they happen, tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import typer
+
+from audiokit.cli.console import emit_event, say, show_status
+from audiokit.cli.options import OutputOptions
+
+__all__ = ["Insecure", "LiveJob", "TokenFile", "reporter", "run_live", "token_of"]
+
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(help="A file that holds the token alone; else AUDIOKIT_TOKEN is taken."),
+]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="Let ws:// cross a network: anyone on it can listen.")
+]
+
+_SENTENCES = {
+    "stream.connected": "connected; {waiting} packets waited.",
+    "stream.disconnected": "the connection is gone: {reason}. Recording goes on.",
+    "stream.reloaded": "settings read again.",
+    "stream.selected": "selected: {is_selected}.",
+    "spool.dropped": "the spool is full: the oldest {packets} packets are lost.",
+    "spool.unsafe": "the spool may not survive a power cut: {reason}",
+    "source.failed": "the source failed: {reason} It is tried again.",
+    "source.back": "the source is back.",
+    "speaker.failed": "the speaker failed: {reason} It is tried again.",
+    "leftover.delivered": "an earlier session was delivered: {packets} packets.",
+    "leftover.refused": "an earlier session was refused: {reason}",
+    "listen.ready": "listening at {url}",
+    "listen.connected": "{name} has come ({session}, from packet {next} on).",
+    "listen.refused": "{peer} was refused: wrong token.",
+    "listen.fault": "{peer} broke the protocol: {reason}",
+    "listen.stuck": "{peer} was sent away: {reason}",
+    "listen.gone": "{session} has lost packets from {first} on.",
+    "listen.written": "{path}: {packets} packets, {lost} lost.",
+    "listen.unwritten": "{session} could not be written: {reason}",
+}
+_STATUS = (
+    "{state}  {level_dbov:4d} dBov  {packets} packets  {waiting} waiting  "
+    "{dropped} lost  RTT {round_trip_ms} ms"
+)
+
+
+def reporter(output: OutputOptions) -> Callable[..., None]:
+    """Return what takes events: lines of JSON on stdout, or sentences on stderr."""
+    unreachable = ""
+
+    def report(event: str, /, **facts: Any) -> None:
+        nonlocal unreachable
+        if output.json:
+            emit_event({"event": event, **facts})
+        elif event == "stream.status":
+            show_status(_STATUS.format(**facts), output)
+        elif event == "stream.unreachable":
+            # The same reason is said once, not with each try.
+            if facts["reason"] != unreachable:
+                say(f"{facts['reason']} Recording goes on.", output)
+            unreachable = facts["reason"]
+        elif event in _SENTENCES:
+            unreachable = ""
+            say(_SENTENCES[event].format(**facts), output)
+
+    return report
+
+
+def token_of(token_file: Path | None) -> str | None:
+    """Return the token of the file, or of the environment."""
+    from audiokit.live.connect import read_token
+
+    return read_token(token_file, os.environ.get("AUDIOKIT_TOKEN"))
+
+
+class LiveJob(Protocol):
+    """What runs until it is told to end."""
+
+    async def run(self) -> None:
+        """Do it."""
+        ...
+
+    async def drain(self) -> None:
+        """Bring it to its end; `run` then returns."""
+        ...
+
+    def reload(self) -> None:
+        """Read settings again."""
+        ...
+
+
+def run_live(job: LiveJob) -> None:
+    """Run until the job is done; SIGTERM and Ctrl-C drain it, once more ends it, SIGHUP reloads.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed, and the job has come to its end.
+    """
+    # What was imported stays: it need not be looked at again and again.
+    gc.collect()
+    gc.freeze()
+    if asyncio.run(_with_signals(job)):
+        raise KeyboardInterrupt
+
+
+async def _with_signals(job: LiveJob) -> bool:
+    """Run a job; return whether Ctrl-C ended it."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(job.run())
+    received: list[int] = []
+    draining: set[asyncio.Future[None]] = set()
+
+    def end(number: int) -> None:
+        received.append(number)
+        if len(received) > 1:
+            task.cancel()
+        else:
+            draining.add(asyncio.ensure_future(job.drain()))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end, number)
+    loop.add_signal_handler(signal.SIGHUP, job.reload)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not received:
+            raise
+    return signal.SIGINT in received

@@ -175,14 +175,14 @@ class Client:
                 job.cancel()
             results = await asyncio.gather(uplink, capture, *beside, return_exceptions=True)
             await self._source.close()
-            self._put_away()
+            n_left = self._put_away()
         for result in results:
             if isinstance(result, Exception):
                 raise result
         if not self._sender.is_drained:
             raise UndeliveredError(
                 self._dialer.endpoint.url,
-                f"{self._sender.n_pending} packets have not arrived yet",
+                f"{n_left} packets have not arrived yet",
                 f"They wait in {self._spooled.spool.folder}; the next stream sends them",
             )
 
@@ -221,7 +221,8 @@ class Client:
         self._go(Event.DISCONNECTED)
         if self._playback is not None:
             self._playback.disconnected()
-        self._report("stream.disconnected", reason=reason)
+        if reason:
+            self._report("stream.disconnected", reason=reason)
 
     def unreachable(self, reason: str) -> None:
         """A try to connect has failed."""
@@ -339,12 +340,15 @@ class Client:
                 except OSError as error:
                     self._report("spool.unsafe", reason=str(error))
 
-    def _put_away(self) -> None:
+    def _put_away(self) -> int:
+        """Close the spools, and remove what is empty; return how many packets are left."""
         self._go(Event.STOP)
         for session in self._leftovers:
             session.spool.close()
+        n_left = self._sender.n_pending
+        self._report("stream.ended", packets=self._sender.next, waiting=n_left)
         if self._sender.is_drained:
             self._spooled.remove()
         else:
             self._spooled.spool.close()
-        self._report("stream.ended", packets=self._sender.next, waiting=self._sender.n_pending)
+        return n_left

@@ -8,7 +8,7 @@ from audiokit.codec.opus_pcm import OpusPcmEncoder
 from audiokit.codec.opus_settings import OpusSettings
 from audiokit.errors import SettingError
 from audiokit.live.messages import MAX_PACKET_S, WireFormat
-from audiokit.live.packets import AudioPacket, encode_packet
+from audiokit.live.packets import SILENCE_DBOV, AudioPacket, encode_packet
 from audiokit.live.pcm import PcmFormat, level_dbov, to_block, to_pcm
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class PacketMaker:
         self._heard: list[bytes] = []
         self._n_packed_frames = 0
         self.next = 0
-        self.level_dbov, self.is_speech = 0, False
+        self.level_dbov, self.is_speech = SILENCE_DBOV, False
 
     def push(self, pcm: bytes) -> list[bytes]:
         """Take the next samples; return the packets that are full, as they go over the wire."""

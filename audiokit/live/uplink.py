@@ -47,7 +47,7 @@ class UplinkObserver(Protocol):
         ...
 
     def disconnected(self, reason: str) -> None:
-        """There is none any more."""
+        """There is none any more; no reason: everything has arrived."""
         ...
 
     def unreachable(self, reason: str) -> None:
@@ -195,7 +195,7 @@ class Uplink:
             self._link = None
             self._sender.close()
             await asyncio.gather(*work, return_exceptions=True)
-            self._observer.disconnected(reason or "done")
+            self._observer.disconnected(reason)
 
     async def _send(self, link: Link) -> None:
         sender = self._sender

@@ -62,9 +62,9 @@ class Shelf:
 class Server:
     """A listener that can be taken away and put back at the same port."""
 
-    def __init__(self, sessions, *, tls=None, token=None, **more):
+    def __init__(self, sessions, *, tls=None, token=None, max_sessions=64, **more):
         self.sessions, self.events, self._tls, self._more = sessions, [], tls, more
-        self._settings = ListenerSettings(token=token)
+        self._settings = ListenerSettings(token, max_sessions)
         self.port = 0
 
     def report(self, event, /, **facts):

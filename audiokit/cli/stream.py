@@ -39,7 +39,9 @@ def _option(*names: str, panel: str, help_text: str, **more: Any) -> Any:
 
 @command
 def stream(
-    url: Annotated[str, typer.Argument(help="wss://host[:port][/path].", show_default=False)],
+    url: Annotated[
+        str, typer.Argument(help="The server, as wss://host:port/path.", show_default=False)
+    ],
     source: Annotated[
         str,
         typer.Option("--source", "-i", help="A WAV file, at its pace, or - for samples on stdin."),

@@ -45,7 +45,7 @@ class Endpoint:
     """Whom to connect to.
 
     Args:
-        url: ``wss://host[:port][/path]``; ``ws://`` only to this machine, unless insecure.
+        url: ``wss://host:port/path``; ``ws://`` only to this machine, unless insecure.
         token: What the server knows this client by; never shown.
         ca_file: Certificates to trust in place of the system's.
         is_insecure: Whether ``ws://`` may go to other machines: anyone on the way can listen.
@@ -62,7 +62,7 @@ class Endpoint:
     def __post_init__(self) -> None:
         parts = self.parts
         if parts.scheme not in {"ws", "wss"} or not parts.hostname or parts.fragment:
-            raise SettingError("url", self.url, "wss://host[:port][/path]")
+            raise SettingError("url", self.url, "wss://host, port and path")
         if parts.username or parts.password:
             hint = "Use --token-file: what is in a URL is seen by everyone on this machine."
             raise SettingError("url", f"{parts.scheme}://…@{parts.hostname}", "no password", hint)
@@ -81,7 +81,9 @@ class Endpoint:
             parts = urlsplit(self.url)
             _ = parts.port
         except ValueError as error:
-            raise SettingError("url", self.url, "wss://host[:port][/path]") from error
+            raise SettingError(
+                "url", self.url, "wss://host, port and path"
+            ) from error
         return parts
 
     def tls(self) -> ssl.SSLContext | None:

@@ -41,7 +41,8 @@ class Link:
         self._round_trip_s: float | None = None
         raw = websocket.transport.get_extra_info("socket")
         option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
-        if raw is not None and option is not None:
+        # The other end may be gone already; then the next word will tell.
+        if raw is not None and raw.fileno() >= 0 and option is not None:
             raw.setsockopt(socket.IPPROTO_TCP, option, _UNSENT_BYTES)
 
     @property
@@ -112,8 +113,11 @@ class Link:
             self.abort()
 
     def abort(self) -> None:
-        """Drop the connection at once."""
-        self._websocket.transport.abort()
+        """Drop the connection at once; again, nothing happens."""
+        raw = self._websocket.transport.get_extra_info("socket")
+        # asyncio's abort fails where closing, with bytes still to send, has come to its end.
+        if raw is None or raw.fileno() >= 0:
+            self._websocket.transport.abort()
 
     async def _ping(self) -> float:
         return await (await self._websocket.ping())

@@ -13,6 +13,7 @@ from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
 from audiokit.errors import PeerProtocolError, RefusedError
+from audiokit.live.link import Link
 from audiokit.live.messages import (
     Ack,
     Hello,
@@ -37,15 +38,17 @@ async def say(server, *items):
     """Say something to a listener; return its last words and the code of its goodbye."""
     heard = None
     url = f"ws://127.0.0.1:{server.port}"
-    async with connect(url, subprotocols=["audiokit.v1"], max_size=None) as websocket:
-        try:
-            for item in items:
-                await websocket.send(item)
-            while True:
-                heard = await asyncio.wait_for(websocket.recv(), 10)
-        except ConnectionClosed as error:
-            # RFC 6455, 7.1.5: 1006 is a connection that ended without a word.
-            return heard, getattr(error.rcvd, "code", 1006)
+    websocket = await connect(url, subprotocols=["audiokit.v1"], max_size=None, ping_interval=None)
+    try:
+        for item in items:
+            await websocket.send(item)
+        while True:
+            heard = await asyncio.wait_for(websocket.recv(), 10)
+    except ConnectionClosed as error:
+        # RFC 6455, 7.1.5: 1006 is a connection that ended without a word.
+        return heard, getattr(error.rcvd, "code", 1006)
+    finally:
+        Link(websocket, "listener").abort()
 
 
 async def send_well(tmp_path, server, n_packets=5, session="well"):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from audiokit.live.client import Client, ClientSettings
     from audiokit.live.connect import Dialer
+    from audiokit.live.echo import PlayedEcho
     from audiokit.live.pcm import PcmFormat
     from audiokit.live.report import Report
     from audiokit.live.source import Source
@@ -94,6 +95,10 @@ def stream(
         str | None,
         _option("--play", panel=_REPLIES, help_text="Where replies go: a WAV file, - for stdout."),
     ] = None,
+    cancel_echo: Annotated[
+        bool,
+        _option("--cancel-echo", panel=_PROCESSING, help_text="Take what is played out again."),
+    ] = False,
     offline_reply: Annotated[
         Path | None,
         _option("--offline-reply", panel=_REPLIES, help_text="WAV file for when none can come."),
@@ -127,6 +132,7 @@ def stream(
             play=play,
             spool=(spool or _default_spool(wanted.name), spool_mb),
             packets=(packet_ms, bitrate_bps, complexity),
+            cancels_echo=cancel_echo,
             processing=lambda fmt: _chain(recipe, set_, fmt),
             dialer=lambda: _dialer(url, token_file, ca_file, is_insecure=insecure),
             report=reporter(output),
@@ -145,6 +151,7 @@ class _Streaming:
         play: str | None,
         spool: tuple[Path, float],
         packets: tuple[float, int, int],
+        cancels_echo: bool,
         processing: Callable[[PcmFormat], Chain | None],
         dialer: Callable[[], Dialer],
         report: Report,
@@ -161,9 +168,15 @@ class _Streaming:
         if abs(n_frames * opus.frame_ms - packet_ms) > 1e-6:
             raise SettingError("packet_ms", packet_ms, f"a multiple of {opus.frame_ms:g} ms")
         self._maker = PacketMaker(
-            heard.fmt, opus, frames_per_packet=n_frames, chain=processing(heard.fmt)
+            heard.fmt,
+            opus,
+            frames_per_packet=n_frames,
+            chain=processing(heard.fmt),
+            echo=_echo(heard.fmt) if cancels_echo else None,
         )
-        self._speaker = _speaker(play, self._maker.format.sample_rate)
+        if cancels_echo and play is None:
+            raise SettingError("cancel_echo", cancels_echo, "--play beside it")
+        self._speaker = _speaker(play, heard.fmt.sample_rate)
         self._client: Client | None = None
 
     async def run(self) -> None:
@@ -226,6 +239,12 @@ def _speaker(play: str | None, sample_rate: int) -> Speaker | None:
         return None
     fmt = PcmFormat(sample_rate)
     return StreamSpeaker(sys.stdout.buffer, fmt) if play == "-" else WavSpeaker(Path(play), fmt)
+
+
+def _echo(fmt: PcmFormat) -> PlayedEcho:
+    from audiokit.live.echo import PlayedEcho
+
+    return PlayedEcho(fmt)
 
 
 def _chain(recipe: str | None, assignments: list[str] | None, fmt: PcmFormat) -> Chain | None:

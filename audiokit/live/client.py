@@ -136,6 +136,7 @@ class Client:
             self._playback = Playback(
                 devices.speaker,
                 tell=self._go,
+                heard=maker.heard,
                 round_trip_s=lambda: self._uplink.round_trip_s,
                 offline_reply=settings.offline_reply,
             )

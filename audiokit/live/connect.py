@@ -81,9 +81,7 @@ class Endpoint:
             parts = urlsplit(self.url)
             _ = parts.port
         except ValueError as error:
-            raise SettingError(
-                "url", self.url, "wss://host, port and path"
-            ) from error
+            raise SettingError("url", self.url, "wss://host, port and path") from error
         return parts
 
     def tls(self) -> ssl.SSLContext | None:

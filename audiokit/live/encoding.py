@@ -12,6 +12,7 @@ from audiokit.live.packets import SILENCE_DBOV, AudioPacket, encode_packet
 from audiokit.live.pcm import PcmFormat, level_dbov, to_block, to_pcm
 
 if TYPE_CHECKING:
+    from audiokit.live.echo import PlayedEcho
     from audiokit.recipe import Recipe
     from audiokit.stage import Chain
 
@@ -59,6 +60,7 @@ class PacketMaker:
         settings: How to encode.
         frames_per_packet: 1 to 40, together no more than 100 ms.
         chain: What the samples go through first; None for nothing.
+        echo: What takes the client's own speaker out before that; None for nothing.
 
     Attributes:
         format: What its packets hold.
@@ -78,8 +80,9 @@ class PacketMaker:
         *,
         frames_per_packet: int = 3,
         chain: Chain | None = None,
+        echo: PlayedEcho | None = None,
     ) -> None:
-        self._fmt, self._chain = fmt, chain
+        self._fmt, self._chain, self._echo = fmt, chain, echo
         out = (
             fmt if chain is None else PcmFormat(chain.out_fmt.sample_rate, chain.out_fmt.channels)
         )
@@ -107,9 +110,12 @@ class PacketMaker:
 
     def push(self, pcm: bytes) -> list[bytes]:
         """Take the next samples; return the packets that are full, as they go over the wire."""
-        if self._chain is not None:
-            pcm = to_pcm(self._chain.process(to_block(pcm, self._fmt.channels)))
-        return self._take(pcm)
+        return self._take(self._processed(pcm))
+
+    def heard(self, pcm: bytes) -> None:
+        """Take what the speaker was given, for the echo canceller."""
+        if self._echo is not None:
+            self._echo.heard(pcm)
 
     def replace_chain(self, chain: Chain | None) -> list[bytes]:
         """Let what follows go through other stages; return the packets that this fills.
@@ -126,7 +132,7 @@ class PacketMaker:
             raise SettingError(
                 "recipe", out, f"one that gives {self._out}", "Start anew for that."
             )
-        packets = self._take(self._tail())
+        packets = [] if self._chain is None else self._take(to_pcm(self._chain.flush()))
         self._chain = chain
         return packets
 
@@ -142,8 +148,22 @@ class PacketMaker:
         packets.append(self._packet(is_end=True, padding_samples=n_decoded - encoder.n_samples))
         return packets
 
+    def _processed(self, pcm: bytes) -> bytes:
+        if self._chain is None and self._echo is None:
+            return pcm
+        block = to_block(pcm, self._fmt.channels)
+        if self._echo is not None:
+            block = self._echo.process(block)
+        return to_pcm(block if self._chain is None else self._chain.process(block))
+
     def _tail(self) -> bytes:
-        return b"" if self._chain is None else to_pcm(self._chain.flush())
+        """Return what the stages held back."""
+        if self._echo is None:
+            return b"" if self._chain is None else to_pcm(self._chain.flush())
+        rest = self._echo.flush()
+        if self._chain is None:
+            return to_pcm(rest)
+        return to_pcm(self._chain.process(rest)) + to_pcm(self._chain.flush())
 
     def _take(self, pcm: bytes) -> list[bytes]:
         packets = []

@@ -171,16 +171,10 @@ class ClockReply:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Packets of a reply follow, numbered from 0, to be played; the last one says so.
-
-    Args:
-        format: What they hold.
-        keep: Whether the client shall keep it, to play it when there is no server.
-    """
+    """Packets of a reply follow, numbered from 0, to be played; the last one says so."""
 
     TYPE: ClassVar[str] = "play"
     format: WireFormat
-    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +337,7 @@ _FIELDS: Mapping[type[Any], Mapping[str, Check]] = {
     Resend: {"first": _SEQUENCE, "next": _SEQUENCE},
     Clock: {"t1_s": _seconds},
     ClockReply: {"t1_s": _seconds, "t2_s": _seconds, "t3_s": _seconds},
-    Play: {"format": _format, "keep": _flag},
+    Play: {"format": _format},
     Selected: {"is_selected": _flag},
     Refusal: {"code": _text(64), "message": _text(_MAX_NOTE)},
 }

@@ -30,6 +30,7 @@ class Playback:
     Args:
         speaker: What plays them.
         tell: Called with what the session machine is to know.
+        heard: Called with what the speaker is given.
         round_trip_s: Gives the round trip at present.
         offline_reply: A WAV file to be played when there is no server; None for nothing.
 
@@ -45,10 +46,12 @@ class Playback:
         speaker: Speaker,
         *,
         tell: Callable[[Event], None],
+        heard: Callable[[bytes], None],
         round_trip_s: Callable[[], float | None],
         offline_reply: Path | None = None,
     ) -> None:
-        self._speaker, self._tell, self._round_trip_s = speaker, tell, round_trip_s
+        self._speaker, self._tell, self._heard = speaker, tell, heard
+        self._round_trip_s = round_trip_s
         self._offline_reply = offline_reply
         if offline_reply is not None:
             # Now, and not when there is nobody to tell.
@@ -119,7 +122,7 @@ class Playback:
                     if not has_begun:
                         self._tell(Event.BUFFERED)
                     has_begun = True
-                    await self._speaker.write(pcm)
+                    await self._write(pcm)
                 due_s += _PULL_S
                 await asyncio.sleep(max(0.0, due_s - time.monotonic()))
         finally:
@@ -136,8 +139,12 @@ class Playback:
         try:
             await source.open()
             while pcm := await source.read():
-                await self._speaker.write(pcm)
+                await self._write(pcm)
         finally:
             await source.close()
             self._is_offline_due = False
             self._tell(Event.PLAYED)
+
+    async def _write(self, pcm: bytes) -> None:
+        self._heard(pcm)
+        await self._speaker.write(pcm)

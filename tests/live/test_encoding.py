@@ -15,6 +15,7 @@ from audiokit.codec.opus import OpusDecoder, OpusEncoder, OpusSettings
 from audiokit.codec.opus_pcm import OpusPcmEncoder
 from audiokit.errors import SettingError
 from audiokit.live.decoding import SessionDecoder
+from audiokit.live.echo import PlayedEcho
 from audiokit.live.encoding import PacketMaker, live_chain
 from audiokit.live.packets import AudioPacket, decode_packet
 from audiokit.live.pcm import PcmFormat, level_dbov, to_block, to_pcm
@@ -128,6 +129,24 @@ def test_the_level_of_a_square_wave_is_its_amplitude(amplitude, expected):
     pcm = np.full(960, amplitude, "<i2")
     pcm[1::2] *= -1
     assert level_dbov(pcm.tobytes()) == expected
+
+
+def test_what_the_speaker_plays_is_taken_out_of_the_microphone():
+    """The microphone hears nothing but the speaker, 60 ms later and at half the level."""
+    played = to_pcm(0.5 * speechlike(StreamFormat(16000), 8.0, 7))
+    echo = bytes(2 * 960) + to_pcm(0.5 * to_block(played, 1))
+    levels = {}
+    for word, guard in (("with", PlayedEcho(PcmFormat())), ("without", None)):
+        maker = PacketMaker(PcmFormat(), echo=guard)
+        packets = []
+        for at in range(0, len(played), 640):
+            packets += maker.push(echo[at : at + 640])
+            maker.heard(played[at : at + 640])
+        packets += maker.finish()
+        pcm = decoded(maker, map(decode_packet, packets))
+        assert len(pcm) == len(played)
+        levels[word] = np.sqrt(np.mean(to_block(pcm, 1)[-48_000:] ** 2))
+    assert levels["with"] < 0.1 * levels["without"]
 
 
 def test_missing_packets_leave_a_gap_of_their_length():

@@ -34,7 +34,7 @@ EXAMPLES = [
     Resend(0, 4),
     Clock(12.5),
     ClockReply(1.0, 2.0, 3.0),
-    Play(FORMAT, keep=True),
+    Play(FORMAT),
     Selected(is_selected=True),
     Refusal("busy", "Another client has this session."),
 ]
@@ -54,7 +54,7 @@ words = st.sampled_from(
 fields = st.sampled_from(
     [
         "session", "format", "first", "time_base_s", "name", "version", "next", "have", "t1_s",
-        "t2_s", "t3_s", "keep", "is_selected", "code", "message",
+        "t2_s", "t3_s", "is_selected", "code", "message",
     ]
 )  # fmt: skip
 

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from audiokit.errors import AudiokitError
-from audiokit.live.encoding import PacketMaker
 from audiokit.live.report import Report
 from audiokit.live.session import Event
 from audiokit.live.source import Source
 
-__all__ = ["Capture"]
+__all__ = ["Capture", "Maker"]
 
 _AGAIN_S = (0.5, 1.0, 2.0, 4.0)
 # Less than this is a late thread, not a device that was away.
 _LEAST_GAP_S = 0.3
+
+
+class Maker(Protocol):
+    """What makes something of samples: packets, or a file."""
+
+    def push(self, pcm: bytes) -> Iterable[bytes]:
+        """Take the next samples; return the packets that are full."""
+        ...
+
+    def finish(self) -> Iterable[bytes]:
+        """End the stream; return the packets that are left."""
+        ...
 
 
 class Capture:
@@ -39,7 +51,7 @@ class Capture:
     def __init__(
         self,
         source: Source,
-        maker: PacketMaker,
+        maker: Maker,
         *,
         push: Callable[[bytes], None],
         tell: Callable[[Event], None],

@@ -18,6 +18,9 @@ from typing import BinaryIO, Protocol
 from audiokit.errors import FormatError, UnreadableError
 from audiokit.live.pcm import PcmFormat
 
+# At a time: a multiple of the bytes of a sample, whatever its channels up to sixteen.
+_MAX_SILENCE_BYTES = 2 * 720_720
+
 __all__ = ["PcmRing", "Source", "StreamSource", "WavSource"]
 
 
@@ -26,13 +29,19 @@ class Source(Protocol):
 
     Attributes:
         fmt: Of the bytes that it gives.
-        n_overruns: How many pieces it had to drop.
-        may_return: Whether it is worth opening again when it has failed, as a device is.
     """
 
     fmt: PcmFormat
-    n_overruns: int
-    may_return: bool
+
+    @property
+    def n_overruns(self) -> int:
+        """How many pieces it had to drop."""
+        ...
+
+    @property
+    def may_return(self) -> bool:
+        """Whether it is worth opening again when it has failed, as a device is."""
+        ...
 
     async def open(self) -> None:
         """Begin; may be called again after `close`.
@@ -58,6 +67,8 @@ class Source(Protocol):
 class PcmRing:
     """A bounded queue from the thread of a device to the event loop.
 
+    What is dropped comes out as silence of its length, so that no time is lost.
+
     Args:
         max_pieces: How many pieces wait at most; then the oldest is dropped and counted.
 
@@ -72,6 +83,8 @@ class PcmRing:
         self._wake = asyncio.Event()
         self._error: Exception | None = None
         self._has_ended = False
+        # Each is written by one thread alone.
+        self._n_lost_bytes = self._n_filled_bytes = 0
         self.n_overruns = 0
 
     def __len__(self) -> int:
@@ -80,7 +93,7 @@ class PcmRing:
     def offer(self, piece: bytes) -> None:
         """Add a piece; from any thread, never waits."""
         if len(self._pieces) >= self._max_pieces:
-            self._pieces.popleft()
+            self._n_lost_bytes += len(self._pieces.popleft())
             self.n_overruns += 1
         self._pieces.append(piece)
         self._signal()
@@ -102,6 +115,11 @@ class PcmRing:
             # Between the look and the clearing another thread may have come.
             if not self._pieces and not self._has_ended:
                 await self._wake.wait()
+        n_missing = self._n_lost_bytes - self._n_filled_bytes
+        if n_missing:
+            n_silent = min(n_missing, _MAX_SILENCE_BYTES)
+            self._n_filled_bytes += n_silent
+            return bytes(n_silent)
         if self._pieces:
             return self._pieces.popleft()
         if self._error is not None:

@@ -33,6 +33,8 @@ COMMANDS = {
     "features": "Extract mel, MFCC, energy, spectral and other features.",
     "score": "Rate the quality of recordings, without a reference.",
     "info": "Show what files are: format, duration, tags, loudness.",
+    "devices": "List microphones and loudspeakers.",
+    "record": "Record a microphone to a file, whatever becomes of it.",
     "stream": "Send a microphone to a server, whatever the network does.",
     "listen": "Receive what `stream` sends, and write it to WAV files.",
     "recipes": "List the recipes, or show one.",

@@ -8,14 +8,27 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import typer
 
 from audiokit.cli.console import emit_event, say, show_status
 from audiokit.cli.options import OutputOptions
 
-__all__ = ["Insecure", "LiveJob", "TokenFile", "reporter", "run_live", "token_of"]
+if TYPE_CHECKING:
+    from audiokit.live.monitor import Monitor
+
+__all__ = [
+    "BackendChoice",
+    "DeviceName",
+    "Insecure",
+    "LiveJob",
+    "MetricsPlace",
+    "TokenFile",
+    "reporter",
+    "run_live",
+    "token_of",
+]
 
 TokenFile = Annotated[
     Path | None,
@@ -23,6 +36,19 @@ TokenFile = Annotated[
 ]
 Insecure = Annotated[
     bool, typer.Option("--insecure", help="Let ws:// cross a network: anyone on it can listen.")
+]
+
+BackendChoice = Annotated[
+    Literal["auto", "alsa", "portaudio"],
+    typer.Option(help="What reaches devices; auto: arecord on a small computer, else PortAudio."),
+]
+DeviceName = Annotated[
+    str | None,
+    typer.Option("--device", "-d", help="A microphone's index or part of its name."),
+]
+MetricsPlace = Annotated[
+    str | None,
+    typer.Option("--metrics", help="For Prometheus: :9110, host:port, or a file to write."),
 ]
 
 _SENTENCES = {
@@ -34,6 +60,14 @@ _SENTENCES = {
     "spool.unsafe": "the spool may not survive a power cut: {reason}",
     "source.failed": "the source failed: {reason} It is tried again.",
     "source.back": "the source is back.",
+    "source.clipped": "the microphone clips: {clipped} samples so far. Turn its gain down.",
+    "source.quiet": "the microphone hears next to nothing.",
+    "source.dead": "the microphone gives digital silence: is it muted, or unplugged?",
+    "source.sound": "the microphone hears something again.",
+    "source.overrun": "{pieces} pieces of sound were lost: this machine is too busy.",
+    "metrics.ready": "metrics at http://{host}:{port}/metrics",
+    "metrics.unwritten": "metrics could not be written: {reason}",
+    "record.unsafe": "the recording may not survive a power cut: {reason}",
     "speaker.failed": "the speaker failed: {reason} It is tried again.",
     "leftover.delivered": "an earlier session was delivered: {packets} packets.",
     "leftover.refused": "an earlier session was refused: {reason}",
@@ -46,10 +80,16 @@ _SENTENCES = {
     "listen.written": "{path}: {packets} packets, {lost} lost.",
     "listen.unwritten": "{session} could not be written: {reason}",
 }
-_STATUS = (
-    "{state}  {level_dbov:4d} dBov  {packets} packets  {waiting} waiting  "
-    "{dropped} lost  RTT {round_trip_ms} ms"
-)
+_STATUS = {
+    "stream.status": (
+        "{state}  {level_dbov:4d} dBov  {packets} packets  {waiting} waiting  "
+        "{dropped} lost  RTT {round_trip_ms} ms  {cpu_percent} % CPU  {memory_mb} MB"
+    ),
+    "record.status": (
+        "{recorded_s:.0f} s  peak {peak_dbfs} dBFS  {overruns} overruns  {clipped} clipped  "
+        "{cpu_percent} % CPU  {memory_mb} MB"
+    ),
+}
 
 
 def reporter(output: OutputOptions) -> Callable[..., None]:
@@ -60,8 +100,8 @@ def reporter(output: OutputOptions) -> Callable[..., None]:
         nonlocal unreachable
         if output.json:
             emit_event({"event": event, **facts})
-        elif event == "stream.status":
-            show_status(_STATUS.format(**facts), output)
+        elif event in _STATUS:
+            show_status(_STATUS[event].format(**facts), output)
         elif event == "stream.unreachable":
             # The same reason is said once, not with each try.
             if facts["reason"] != unreachable:
@@ -97,8 +137,12 @@ class LiveJob(Protocol):
         ...
 
 
-def run_live(job: LiveJob) -> None:
+def run_live(job: LiveJob, monitor: Monitor | None = None) -> None:
     """Run until the job is done; SIGTERM and Ctrl-C drain it, once more ends it, SIGHUP reloads.
+
+    Args:
+        job: What to do.
+        monitor: Is served beside it.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed, and the job has come to its end.
@@ -106,8 +150,15 @@ def run_live(job: LiveJob) -> None:
     # What was imported stays: it need not be looked at again and again.
     gc.collect()
     gc.freeze()
-    if asyncio.run(_with_signals(job)):
+    if asyncio.run(_watched(job, monitor)):
         raise KeyboardInterrupt
+
+
+async def _watched(job: LiveJob, monitor: Monitor | None) -> bool:
+    if monitor is None:
+        return await _with_signals(job)
+    async with monitor.serving():
+        return await _with_signals(job)
 
 
 async def _with_signals(job: LiveJob) -> bool:

@@ -86,6 +86,9 @@ class Capture:
         """Read until the source ends or fails; return whether it has ended."""
         try:
             await self._source.open()
+            if self._is_ending:
+                # It was told to end while it was being opened.
+                await self._source.close()
             if self.n_failures:
                 await self._fill_gap(began_s)
                 self._tell(Event.RECOVER)

@@ -1,7 +1,7 @@
 """FLAC without a library: for a recorder that has 40 MB, and a file that is whole at any moment.
 
-Fixed predictors, one Rice parameter per frame and channel, each channel by itself: files are larger
-than libFLAC's, and nothing but integers is needed.
+Fixed predictors, one Rice parameter per frame and channel, each channel by itself: files are
+larger than libFLAC's, and nothing but integers is needed.
 """
 
 from __future__ import annotations

@@ -41,10 +41,10 @@ class Systemd:
             return
         # An abstract socket is written with an @.
         path = "\0" + self._path[1:] if self._path.startswith("@") else self._path
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:
-            # Who watches and does not read shall not hold up what is watched.
-            with contextlib.suppress(OSError):
-                sender.sendto("\n".join(words).encode(), path)
+        sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        # Who watches and does not read shall not hold up what is watched.
+        with sender, contextlib.suppress(OSError):
+            sender.sendto("\n".join(words).encode(), path)
 
 
 class Monitor:
@@ -66,9 +66,9 @@ class Monitor:
         self._report, self._systemd = report, systemd or Systemd()
         self._metrics, self._usage = Metrics(), Usage()
         address = _ADDRESS.fullmatch(metrics) if metrics else None
-        self._address = (
-            (address[1].strip("[]") or "127.0.0.1", int(address[2])) if address else None
-        )
+        self._address: tuple[str, int] | None = None
+        if address is not None:
+            self._address = address[1].strip("[]") or "127.0.0.1", int(address[2])
         self._file = Path(metrics) if metrics and address is None else None
         self._n_readers = 0
 

@@ -20,15 +20,10 @@ _SYNC_EVERY = 5
 
 
 class Take(Maker, Protocol):
-    """What a recording becomes."""
+    """What a recording becomes; its `push` returns a piece when it is full."""
 
     fmt: PcmFormat
     n_samples: int
-
-    @property
-    def is_full(self) -> bool:
-        """Whether it has all that it shall have."""
-        ...
 
     def sync(self) -> None:
         """Bring all that was written through a power cut."""
@@ -38,6 +33,8 @@ class Take(Maker, Protocol):
 class Recorder:
     """Records until the source ends, the take is full, or it is told to stop.
 
+    Build it within a running event loop.
+
     Args:
         microphone: What to record.
         take: What it becomes.
@@ -46,14 +43,14 @@ class Recorder:
 
     def __init__(self, microphone: Microphone, take: Take, *, report: Report) -> None:
         self._microphone, self._take, self._report = microphone, take, report
+        self._is_full = asyncio.Event()
         self._capture = Capture(
             microphone,
             take,
-            push=lambda _: None,
+            push=lambda _: self._is_full.set(),
             tell=lambda _: None,
             report=report,
         )
-        self._is_stopping = False
 
     async def run(self) -> None:
         """Record.
@@ -63,17 +60,17 @@ class Recorder:
         """
         self._report("record.started")
         capture = asyncio.ensure_future(self._capture.run())
-        beside = asyncio.ensure_future(self._tell())
+        full = asyncio.ensure_future(self._is_full.wait())
+        telling = asyncio.ensure_future(self._tell())
         try:
-            while not capture.done() and not self._take.is_full:
-                await asyncio.wait({capture}, timeout=0.05)
+            await asyncio.wait({capture, full}, return_when=asyncio.FIRST_COMPLETED)
             if not capture.done():
                 await self._capture.stop()
             await capture
         finally:
-            beside.cancel()
-            capture.cancel()
-            await asyncio.gather(beside, capture, return_exceptions=True)
+            for job in (capture, full, telling):
+                job.cancel()
+            await asyncio.gather(capture, full, telling, return_exceptions=True)
             await self._microphone.close()
         self._report("record.ended", **self._facts())
 

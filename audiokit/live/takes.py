@@ -101,10 +101,9 @@ class _Limited:
         self.fmt, self.n_samples = fmt, 0
         self._max_samples = max_samples
 
-    @property
-    def is_full(self) -> bool:
-        """Whether it has all that it shall have."""
-        return self._max_samples is not None and self.n_samples >= self._max_samples
+    def told(self) -> list[bytes]:
+        """Return an empty piece when it has all that it shall have, nothing before."""
+        return [b""] if self.n_samples == self._max_samples else []
 
     def limited(self, pcm: bytes) -> bytes:
         """Return what there is room for, counted."""
@@ -153,7 +152,7 @@ class FileTake(_Limited):
         self._n_told = 0
 
     def push(self, pcm: bytes) -> list[bytes]:
-        """Write the next samples; return nothing.
+        """Write the next samples; return an empty piece when it is full.
 
         Raises:
             ItemError: The disk does not take them.
@@ -161,7 +160,7 @@ class FileTake(_Limited):
         self._write(self._form.encode(self.limited(pcm)))
         if self.n_samples - self._n_told >= self.fmt.sample_rate:
             self._tell()
-        return []
+        return self.told()
 
     def finish(self) -> list[bytes]:
         """Complete the file; return nothing.
@@ -217,10 +216,10 @@ class StreamTake(_Limited):
         self._stream = stream
 
     def push(self, pcm: bytes) -> list[bytes]:
-        """Write the next samples; return nothing."""
+        """Write the next samples; return an empty piece when it is full."""
         self._stream.write(self.limited(pcm))
         self._stream.flush()
-        return []
+        return self.told()
 
     def finish(self) -> list[bytes]:
         """End; return nothing."""

@@ -15,7 +15,7 @@ PULSE_VARIABLES: dict[Kind, str] = {"input": "PULSE_SOURCE", "output": "PULSE_SI
 """What tells a client of such a server which device to take."""
 
 _SPECIFICATION = re.compile(r"(\d+)ch (\d+)Hz")
-_TIMEOUT_S = 3.0
+_TIMEOUT_S = 8.0
 
 
 def list_pulse(backend: str, address: str) -> Iterator[Device]:

@@ -13,7 +13,6 @@ from typing import BinaryIO, Protocol
 
 from audiokit.errors import SettingError, item_error_from_os
 from audiokit.files.wav_header import wav_header
-from audiokit.live.flac import FlacStream
 from audiokit.live.pcm import PcmFormat
 
 __all__ = ["FileTake", "Form", "RawForm", "StreamTake", "WavForm", "form_for"]
@@ -74,9 +73,15 @@ class RawForm:
         return b""
 
 
+def _flac(fmt: PcmFormat) -> Form:
+    from audiokit.live.flac import FlacStream
+
+    return FlacStream(fmt)
+
+
 _FORMS: dict[str, Callable[[PcmFormat], Form]] = {
     ".wav": WavForm,
-    ".flac": FlacStream,
+    ".flac": _flac,
     ".raw": lambda _: RawForm(),
     ".pcm": lambda _: RawForm(),
 }

@@ -88,7 +88,7 @@ class Uplink:
         self._dial, self._backoff, self._observer = dial, backoff, observer
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()
-        self._is_finished = False
+        self._finished = asyncio.Event()
         self._link: Link | None = None
         self.clock = ClockMeter()
         self.n_connections = 0
@@ -110,7 +110,7 @@ class Uplink:
 
     def finish(self) -> None:
         """Say that no more packets will come: `run` ends when all have arrived."""
-        self._is_finished = True
+        self._finished.set()
         self._changed.set()
 
     def reconnect(self, dial: Callable[[], Awaitable[Link]] | None = None) -> None:
@@ -176,7 +176,10 @@ class Uplink:
         """Send and receive until the connection ends; then keep what may not have arrived."""
         work = [
             asyncio.ensure_future(job)
-            for job in (self._send(link), self._receive(link), self._ask(link), link.watch())
+            for job in (
+                *(self._send(link), self._receive(link), self._ask(link)),
+                *(link.watch(), self._finish()),
+            )
         ]
         reason = ""
         try:
@@ -227,8 +230,15 @@ class Uplink:
             elif item is not None:
                 self._observer.received(item)
 
+    async def _finish(self) -> None:
+        """Return once no more packets will come, if all have arrived by then."""
+        await self._finished.wait()
+        if not self._is_done():
+            # The last word is the server's, and `_receive` hears it.
+            await asyncio.Event().wait()
+
     async def _ask(self, link: Link) -> None:
-        """Ask for the server's clock now and then; return once all has arrived."""
+        """Ask for the server's clock now and then."""
         n_asked = 0
         while True:
             await link.send(Clock(time.monotonic()))
@@ -244,7 +254,7 @@ class Uplink:
             return
 
     def _is_done(self) -> bool:
-        return self._is_finished and self._sender.is_drained
+        return self._finished.is_set() and self._sender.is_drained
 
 
 def _refused(refusal: Refusal) -> WireError:

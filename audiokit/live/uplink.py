@@ -90,6 +90,7 @@ class Uplink:
         self._changed = asyncio.Event()
         self._finished = asyncio.Event()
         self._link: Link | None = None
+        self._epoch_s = time.time() - time.monotonic()
         self.clock = ClockMeter()
         self.n_connections = 0
 
@@ -97,11 +98,6 @@ class Uplink:
     def is_connected(self) -> bool:
         """Whether there is a connection now."""
         return self._link is not None
-
-    @property
-    def round_trip_s(self) -> float | None:
-        """The shortest of the last round trips; None before the first."""
-        return self.clock.round_trip_s
 
     def push(self, data: bytes) -> None:
         """Take a newly recorded packet."""
@@ -224,7 +220,7 @@ class Uplink:
                 self._sender.resend(item.first, item.next)
                 self._wake.set()
             elif isinstance(item, ClockReply):
-                self.clock.take(item, time.monotonic())
+                self.clock.take(item, self._now_s())
             elif isinstance(item, Refusal):
                 raise _refused(item)
             elif item is not None:
@@ -241,7 +237,7 @@ class Uplink:
         """Ask for the server's clock now and then."""
         n_asked = 0
         while True:
-            await link.send(Clock(time.monotonic()))
+            await link.send(Clock(self._now_s()))
             n_asked += 1
             await asyncio.sleep(_EARLY_CLOCK_S if n_asked < _EARLY_CLOCKS else _CLOCK_EVERY_S)
 
@@ -252,6 +248,10 @@ class Uplink:
             await asyncio.wait_for(self._changed.wait(), wait_s)
         except asyncio.TimeoutError:
             return
+
+    def _now_s(self) -> float:
+        """Return Unix time, as it was known at the start: no setting of the clock makes it jump."""
+        return self._epoch_s + time.monotonic()
 
     def _is_done(self) -> bool:
         return self._finished.is_set() and self._sender.is_drained

@@ -45,7 +45,7 @@ async def deliver(tmp_path, server, n_packets=50, **endpoint):
             await asyncio.sleep(0.002)
         uplink.finish()
         await asyncio.wait_for(task, 10)
-    assert uplink.round_trip_s < 1.0
+    assert uplink.clock.round_trip_s < 1.0
     spool.remove()
 
 
@@ -301,7 +301,7 @@ def test_live_packets_are_not_delayed_by_those_that_waited(tmp_path, shelf):
         return sorted(delays), took_s
 
     delays, took_s = asyncio.run(scene())
-    assert delays[len(delays) // 2] < 0.02
+    assert delays[len(delays) // 2] < 0.06
     # 30 s of audio at four times real time, with the final word.
     assert took_s < 7.5 + 1.5
     assert_all_there(shelf, 520)

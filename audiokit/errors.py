@@ -3,7 +3,6 @@
     AudiokitError                          exit code
     ├── SettingError (ValueError)              2   a setting that cannot be honoured
     ├── BlockError (ValueError)                1   a block that breaks the contract
-    ├── PacketError (ValueError)               1   a packet that is none of its codec
     ├── NothingToDoError                       3   no input was found
     ├── GateError                              4   a quality gate was not met
     ├── MissingExtraError                      5   an optional package is not installed
@@ -58,7 +57,6 @@ __all__ = [
     "MissingExtraError",
     "NothingToDoError",
     "OutOfMemoryError",
-    "PacketError",
     "PeerProtocolError",
     "PermissionDeniedError",
     "RefusedError",
@@ -114,22 +112,6 @@ class BlockError(AudiokitError, ValueError):
 
     def __str__(self) -> str:
         return f"block {self.problem}, expected {self.expected}."
-
-
-class PacketError(AudiokitError, ValueError):
-    """A packet that is none of its codec: damaged, cut, or of something else.
-
-    Args:
-        problem: What is wrong, as a clause: ``"is empty"``.
-        expected: The rule.
-    """
-
-    def __init__(self, problem: str, expected: str) -> None:
-        super().__init__(problem, expected)
-        self.problem, self.expected = problem, expected
-
-    def __str__(self) -> str:
-        return f"packet {self.problem}, expected {self.expected}."
 
 
 class NothingToDoError(AudiokitError):

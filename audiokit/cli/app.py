@@ -25,8 +25,8 @@ COMMANDS = {
     "process": "Turn a folder of recordings into a dataset of clean speech.",
     "normalize": "Bring files to a loudness, a speech level, a peak or an RMS level.",
     "convert": "Change container, sample rate, bit depth or channels.",
-    "encode": "Encode speech: Opus in Ogg, or G.711.",
-    "decode": "Decode Opus or G.711, losses concealed.",
+    "encode": "Encode speech: Opus in Ogg, or G.711 in WAV or bare.",
+    "decode": "Decode Opus or G.711; what was lost is concealed.",
     "denoise": "Take away noise, hum, wind, clicks, clipping and the room.",
     "echo": "Take the far end's echo out of a microphone.",
     "segment": "Find where people speak, and write labels.",
@@ -38,7 +38,7 @@ COMMANDS = {
     "stream": "Send a microphone to a server, whatever the network does.",
     "listen": "Receive what `stream` sends, and write it to WAV files.",
     "recipes": "List the recipes, or show one.",
-    "doctor": "Show which libraries were found, and what they can do.",
+    "doctor": "Show which libraries and extras were found, and what they can do.",
     "config": "Show every setting of a command and where it comes from.",
 }
 """Every command, in the order of the help page, with its one line."""

@@ -31,14 +31,15 @@ class Coding:
         command: Its name.
         job: Does it.
         extension: Of the results in a folder.
-        is_name: Returns whether a target is meant as one file; raises where it is the name of
-            a file that is not written so.
+        is_name: Returns whether a target is meant as one file.
+        libopus: The version of the library that does it; another one does it anew.
     """
 
     command: str
     job: CodingJob
     extension: str
     is_name: Callable[[str], bool]
+    libopus: str
 
 
 def limits_of(batch: BatchOptions) -> Any:
@@ -161,7 +162,7 @@ def _run_many(
         out=out,
         kinds={"audio": ("", coding.extension)},
         # Settings are frozen: their text tells them apart.
-        fingerprint=f"{coding.command}:{__version__}:{coding.job!r}",
+        fingerprint=f"{coding.command}:{__version__}:{coding.libopus}:{coding.job!r}",
         settings=batch_settings(batch),
     )
     run_folder(run, command=coding.command, batch=batch, output=output)

@@ -49,11 +49,12 @@ def decode(
     batch: BatchOptions,
     output: RowOptions,
 ) -> None:
-    """Decode Opus (Ogg, WebM, Matroska, MP4, CAF) or G.711 (WAV, AU, bare) to samples.
+    """Decode Opus or G.711; what was lost is concealed.
 
-    Lost packets come from the copies in those after them (FEC) or are concealed; the row tells
-    how much.
+    Opus in Ogg, WebM, Matroska, MP4 and CAF; G.711 in WAV, AU or bare. Lost packets come from the
+    copies in those after them (FEC), where there are any; the row tells how much was lost.
     """
+    from audiokit.codec.opus_library import libraries
     from audiokit.files.write import WriteSettings
     from audiokit.jobs.decode import DecodeJob, DecodeSettings
 
@@ -65,9 +66,10 @@ def decode(
         opus_library=opus_library,
     )
     job = DecodeJob(limits_of(batch), Path(), raw_of(batch), settings)
-    run_coding(
-        sources, out, Coding("decode", job, chosen, is_file_name), batch=batch, output=output
-    )
+    # G.711 needs none: which there are is enough to tell.
+    libopus = ",".join(found.version for found in libraries())
+    coding = Coding("decode", job, chosen, is_file_name, libopus)
+    run_coding(sources, out, coding, batch=batch, output=output)
 
 
 def _container_of(out: str, container: _Container | None) -> _Container:

@@ -20,7 +20,7 @@ def doctor(
     *,
     output: RowOptions,
 ) -> None:
-    """Show which libraries, engines and extras were found, and what they can do.
+    """Show which libraries and extras were found, and what they can do.
 
     Nothing is changed. What is missing is named with the command that brings it.
     """

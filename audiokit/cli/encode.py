@@ -15,7 +15,7 @@ EXAMPLES = (
     "audiokit encode talk.wav -o talk.opus",
     "audiokit encode takes/ -o opus/ --resample 16000 --channels mono --json",
     "audiokit encode song.flac -o song.opus --application audio --bitrate-bps 96000",
-    "audiokit encode call.wav -o call.wav8 --codec ulaw --container wav",
+    "audiokit encode call.wav -o call-ulaw.wav --codec ulaw",
     "audiokit encode call.wav -o call.al --codec alaw --resample 8000",
 )
 
@@ -98,6 +98,7 @@ def encode(
     has as many samples as went in, each in its place.
     """
     from audiokit.codec.opus import OpusSettings
+    from audiokit.codec.opus_library import find_libopus
     from audiokit.jobs.encode import EncodeJob, EncodeSettings
 
     if (codec == "opus") != (container == "ogg") and container is not None:
@@ -125,7 +126,9 @@ def encode(
     )
     job = EncodeJob(limits_of(batch), Path(), raw_of(batch), settings)
     endings = _ENDINGS[kind]
-    coding = Coding("encode", job, endings[0], lambda name: _ending(name) in endings)
+    # Told before the first recording where there is none.
+    libopus = find_libopus(opus_library).version if codec == "opus" else ""
+    coding = Coding("encode", job, endings[0], lambda name: _ending(name) in endings, libopus)
     run_coding(sources, out, coding, batch=batch, output=output)
 
 

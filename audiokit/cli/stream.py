@@ -128,7 +128,7 @@ def stream(
     run_live(
         _Streaming(
             wanted,
-            heard=_source(source, sample_rate, channels),
+            heard=_source(source, sample_rate, channels, packet_ms),
             play=play,
             spool=(spool or _default_spool(wanted.name), spool_mb),
             packets=(packet_ms, bitrate_bps, complexity),
@@ -222,13 +222,16 @@ def _dialer(
     return Dialer(Endpoint(url, token=token, ca_file=ca_file, is_insecure=is_insecure))
 
 
-def _source(source: str, sample_rate: int, channels: int) -> Source:
+def _source(source: str, sample_rate: int, channels: int, packet_ms: float) -> Source:
     from audiokit.live.pcm import PcmFormat
     from audiokit.live.source import StreamSource, WavSource
 
+    # Less at a time would only wake this process more often.
+    piece_s = max(packet_ms, 10.0) / 1000.0
     if source == "-":
-        return StreamSource(sys.stdin.buffer, PcmFormat(sample_rate, channels))
-    return WavSource(Path(source))
+        fmt = PcmFormat(sample_rate, channels)
+        return StreamSource(sys.stdin.buffer, fmt, piece_s=piece_s)
+    return WavSource(Path(source), piece_s=piece_s)
 
 
 def _speaker(play: str | None, sample_rate: int) -> Speaker | None:

@@ -15,7 +15,7 @@ from typing import TypeAlias, final
 from audiokit.codec.ogg_scan import FoundPage, PageScanner
 from audiokit.codec.ogg_writer import OpusHead
 from audiokit.codec.opus_packet import duration_48k
-from audiokit.errors import PacketError
+from audiokit.errors import MalformedPacketError
 from audiokit.files.ogg_pages import Page
 
 __all__ = ["OggGap", "OggItem", "OggLink", "OggOpusReader", "OggPacket"]
@@ -106,6 +106,7 @@ class OggOpusReader:
 
     Attributes:
         warnings: What is wrong with the file, or left out; each sentence once.
+        others: What else the file holds, such as ``Vorbis``.
         n_streams: How many streams of Opus began, one after the other.
     """
 
@@ -114,14 +115,9 @@ class OggOpusReader:
         self.n_streams = 0
         self._scanner = PageScanner()
         self._stream: _Stream | None = None
-        self._others: dict[int, str] = {}
+        self.others: list[str] = []
         self._last_48k = 960
         self._items: list[OggItem] = []
-
-    @property
-    def others(self) -> tuple[str, ...]:
-        """What else the file holds, such as ``Vorbis``."""
-        return tuple(dict.fromkeys(self._others.values()))
 
     def push(self, data: bytes) -> list[OggItem]:
         """Take the next bytes; return what they complete."""
@@ -153,19 +149,20 @@ class OggOpusReader:
         # Interleaved streams all begin before the first one sounds.
         is_silent = stream is not None and not stream.has_ended and not stream.sounds
         if is_silent or not body.startswith(b"OpusHead"):
-            self._add_other(found.serial, body)
+            self._add_other(body)
             return
         self._end_stream()
         try:
             head = OpusHead.from_bytes(body)
-        except PacketError as error:
-            self._warn(f"a stream is left out: its {error}")
+        except MalformedPacketError as error:
+            self._warn(f"a stream is left out, whose header {error.problem}")
             return
         self._stream = _Stream(found.serial, head, next_number=found.page.number + 1)
 
-    def _add_other(self, serial: int, body: bytes) -> None:
+    def _add_other(self, body: bytes) -> None:
         name = next((text for magic, text in _OTHERS.items() if body.startswith(magic)), "unknown")
-        self._others[serial] = name
+        if name not in self.others:
+            self.others.append(name)
         self._warn(f"it also holds {name}, which is left out")
 
     def _continue(self, stream: _Stream, page: Page) -> None:
@@ -259,14 +256,14 @@ class OggOpusReader:
 
     def _add_gap(self, n_48k: int) -> None:
         if n_48k > _LONGEST_GAP_48K:
-            self._warn(f"positions jump by {n_48k / 48_000:.1f} s, which is not filled")
+            self._warn("positions jump by more than 60 s, which is not filled")
             return
         self._items.append(OggGap(n_48k))
 
     def _timed(self, packet: bytes) -> OggPacket:
         try:
             n_48k = duration_48k(packet)
-        except PacketError:
+        except MalformedPacketError:
             return OggPacket(packet, self._last_48k, self._last_48k, is_broken=True)
         self._last_48k = n_48k
         return OggPacket(packet, n_48k, n_48k)

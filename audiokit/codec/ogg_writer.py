@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
-from audiokit.codec.opus_packet import duration_48k, lost_packets
-from audiokit.errors import PacketError, SettingError
+from audiokit.codec.opus_packet import duration_48k, lost_packets, not_a_packet
+from audiokit.errors import SettingError
 from audiokit.files.ogg_pages import Page, paged
 
 __all__ = ["OggOpusWriter", "OpusHead", "opus_tags"]
@@ -66,16 +66,16 @@ class OpusHead:
         """Return what a header says.
 
         Raises:
-            PacketError: It is none, or of a version to come, or cut.
+            MalformedPacketError: It is none, or of a version to come, or cut.
         """
         if not packet.startswith(b"OpusHead") or len(packet) < 19:
-            raise PacketError("is no header of Opus", "OpusHead and 11 bytes or more")
+            raise not_a_packet("is no header of Opus", "OpusHead and 11 bytes or more")
         version, channels, pre_skip, rate, gain, family = struct.unpack_from("<BBHIhB", packet, 8)
         # The upper four bits count changes that break readers.
         if version >> 4:
-            raise PacketError(f"is a header of version {version}", "0 to 15")
+            raise not_a_packet(f"is a header of version {version}", "0 to 15")
         if not channels or (family == 0 and channels > _MAX_CHANNELS):
-            raise PacketError(f"states {channels} channels", "1 or 2 for mapping family 0")
+            raise not_a_packet(f"states {channels} channels", "1 or 2 for mapping family 0")
         n_streams = packet[19] if family and len(packet) > 19 else 1
         return cls(channels, pre_skip, rate, gain, family, n_streams)
 
@@ -122,7 +122,8 @@ class OggOpusWriter:
         self._packets: list[bytes] = []
         self._lacing: list[int] = []
         self._page_48k = 0
-        self._toc = 0
+        # What is lost before anything came is of the narrowest speech mode.
+        self._toc = 4 if head.channels == 2 else 0
 
     def begin(self) -> bytes:
         """Return the headers: what the file begins with."""
@@ -132,7 +133,7 @@ class OggOpusWriter:
         """Take a packet; return the page that is full, if one is.
 
         Raises:
-            PacketError: It is no Opus packet.
+            MalformedPacketError: It is no Opus packet.
         """
         n_48k = duration_48k(packet)
         lacing = [255] * (len(packet) // 255) + [len(packet) % 255]

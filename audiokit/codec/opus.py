@@ -12,9 +12,16 @@ from typing import final
 import numpy as np
 
 from audiokit.codec.opus_binding import OpusBinding, OpusState, open_opus
-from audiokit.codec.opus_packet import MAX_PACKET_BYTES, duration_48k, frame_48k, has_fec, is_celt
+from audiokit.codec.opus_packet import (
+    MAX_PACKET_BYTES,
+    duration_48k,
+    frame_48k,
+    has_fec,
+    is_celt,
+    not_a_packet,
+)
 from audiokit.codec.opus_settings import OpusSettings, new_encoder
-from audiokit.errors import PacketError, SettingError
+from audiokit.errors import SettingError
 from audiokit.ranges import check_range
 from audiokit.stage import Block, StreamFormat
 
@@ -72,9 +79,10 @@ class OpusEncoder:
         self._buffer = fmt.silence(_BUFFERED_FRAMES * self.frame_samples)
         step = self._buffer.strides[0] * self.frame_samples
         start = self._buffer.ctypes.data
-        self._addresses = [start + number * step for number in range(_BUFFERED_FRAMES)]
+        self._frames_at = [ctypes.c_void_p(start + n * step) for n in range(_BUFFERED_FRAMES)]
         packet = (ctypes.c_ubyte * MAX_PACKET_BYTES)()
-        self._packet, self._packet_at = memoryview(packet).cast("B"), ctypes.addressof(packet)
+        self._packet = memoryview(packet).cast("B")
+        self._packet_at = ctypes.c_void_p(ctypes.addressof(packet))
         self.n_samples = self._n_held = 0
 
     @property
@@ -115,13 +123,13 @@ class OpusEncoder:
 
     def _encode_full_frames(self, packets: list[bytes]) -> None:
         n_full, n_left = divmod(self._n_held, self.frame_samples)
-        encode, state = self._library.encode_float, self._state.address
+        encode, state = self._library.encode_float, self._state.pointer
         frame_samples, packet_at = self.frame_samples, self._packet_at
-        for address in self._addresses[:n_full]:
-            n_bytes = encode(state, address, frame_samples, packet_at, MAX_PACKET_BYTES)
+        for frame_at in self._frames_at[:n_full]:
+            n_bytes = encode(state, frame_at, frame_samples, packet_at, MAX_PACKET_BYTES)
             if n_bytes < 0:
                 problem = f"could not be encoded ({self._library.problem(n_bytes)})"
-                raise PacketError(problem, "samples of the stream's format")
+                raise not_a_packet(problem, "samples of the stream's format")
             packets.append(bytes(self._packet[:n_bytes]))
         if n_full:
             end = n_full * frame_samples
@@ -163,6 +171,7 @@ class OpusDecoder:
         self.fmt = fmt
         self._library = library or open_opus()
         names = self._library.names
+        self._decode = self._library.decode_float
         self._state: OpusState = self._library.new_decoder(fmt.sample_rate, fmt.channels)
         self._state.set(names.SET_GAIN_REQUEST, round(256 * gain_db))
         # Before libopus 1.5 decoders had no such setting, and nothing to spend effort on.
@@ -172,27 +181,35 @@ class OpusDecoder:
         self._longest = fmt.sample_rate * _LONGEST_MS // 1000
         self._down = 48_000 // fmt.sample_rate
         self._out = fmt.silence(self._longest)
-        self._out_at = self._out.ctypes.data
-        self._was_celt = True
+        self._out_at = ctypes.c_void_p(self._out.ctypes.data)
+        # Packets have few lengths: each is cut out of the output once.
+        self._views: dict[int, tuple[Block, Block]] = {}
+        self._last: bytes | None = None
 
     def n_samples(self, payload: bytes) -> int:
         """Return how long a packet sounds, in samples of `fmt`.
 
         Raises:
-            PacketError: It is no Opus packet.
+            MalformedPacketError: It is no Opus packet.
         """
         return duration_48k(payload) // self._down
 
     def decode(self, payload: bytes) -> Block:
         """Return a packet's sound, ``(samples, channels)``, float32, within ±1.
 
+        Args:
+            payload: Bytes, or what holds bytes: a `memoryview`, an array of them.
+
         Raises:
-            PacketError: It is no Opus packet.
+            MalformedPacketError: It is no Opus packet.
         """
-        # Checked here too: libopus would take an empty one for a loss.
-        duration_48k(payload)
+        if type(payload) is not bytes:
+            payload = bytes(payload)
+        if not payload:
+            # libopus would take it for a loss.
+            duration_48k(payload)
         block = self._run(payload, len(payload), self._longest, 0)
-        self._was_celt = is_celt(payload)
+        self._last = payload
         return block
 
     def recover(self, following: bytes, n_samples: int) -> Block | None:
@@ -207,9 +224,12 @@ class OpusDecoder:
             ``(n_samples, channels)``, or None where it carries no copy: then nothing was done.
 
         Raises:
-            PacketError: `following` is no Opus packet.
+            MalformedPacketError: `following` is no Opus packet.
         """
-        if self._was_celt or not has_fec(following):
+        if type(following) is not bytes:
+            following = bytes(following)
+        # After the mode without speech layers there is nothing that a copy could go on from.
+        if self._last is None or is_celt(self._last) or not has_fec(following):
             return None
         frame = frame_48k(following) // self._down
         if n_samples < frame or n_samples % self._unit:
@@ -234,18 +254,25 @@ class OpusDecoder:
     def reset(self) -> None:
         """Forget the stream: the sender began anew."""
         self._state.reset(self._reset_request)
-        self._was_celt = True
+        self._last = None
 
     def _run(self, payload: bytes | None, n_bytes: int, n_samples: int, fec: int) -> Block:
-        n_made = self._library.decode_float(
-            self._state.address, payload, n_bytes, self._out_at, n_samples, fec
-        )
+        n_made = self._decode(self._state.pointer, payload, n_bytes, self._out_at, n_samples, fec)
         if n_made < 0:
             problem = f"of {n_bytes} bytes does not decode ({self._library.problem(n_made)})"
-            raise PacketError(problem, "an Opus packet (RFC 6716, section 3)")
-        block: Block = np.minimum(self._out[:n_made], _ONE)
-        np.maximum(block, _MINUS_ONE, out=block)
+            raise not_a_packet(problem, "an Opus packet (RFC 6716, section 3)")
+        heard, flat = self._views.get(n_made) or self._view(n_made)
+        # Where the largest value lies is found several times faster than all are clipped.
+        if not (flat.item(flat.argmax()) <= 1.0 and flat.item(flat.argmin()) >= -1.0):
+            np.clip(np.nan_to_num(flat, copy=False), -1.0, 1.0, out=flat)
+        block: Block = heard.copy()
         return block
+
+    def _view(self, n_samples: int) -> tuple[Block, Block]:
+        """Return the first samples of the output, as a block and in one row; kept for good."""
+        heard = self._out[:n_samples]
+        self._views[n_samples] = heard, heard.reshape(-1)
+        return self._views[n_samples]
 
 
 def check_opus_format(fmt: StreamFormat) -> None:

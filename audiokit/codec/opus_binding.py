@@ -36,26 +36,29 @@ class OpusState:
         control: Its request function, by prototype.
         owner: What opuslib made; kept until it is destroyed.
         destroy: Frees it.
+
+    Attributes:
+        pointer: To it.
     """
 
     def __init__(self, address: int, control: Any, owner: Any, destroy: Any) -> None:
-        self.address = address
+        self.pointer = ctypes.c_void_p(address)
         self._control = control
         weakref.finalize(self, destroy, owner).atexit = False
 
     def set(self, request: int, value: int) -> int:
         """Make a request with a value; return 0, or libopus' error."""
-        return int(self._control(self.address, request, ctypes.c_int(value)))
+        return int(self._control(self.pointer, request, ctypes.c_int(value)))
 
     def get(self, request: int) -> int:
         """Return what a request for a number gives."""
         value = ctypes.c_int()
-        self._control(self.address, request, ctypes.byref(value))
+        self._control(self.pointer, request, ctypes.byref(value))
         return value.value
 
     def reset(self, request: int) -> None:
         """Make the request that takes nothing: forget the stream."""
-        self._control(self.address, request)
+        self._control(self.pointer, request)
 
 
 @final
@@ -65,9 +68,12 @@ class OpusBinding:
     Attributes:
         found: Which one it is.
         names: opuslib, whose constants name requests and values.
-        encode_float: ``opus_encode_float``, all arguments numbers; returns bytes or an error.
-        encode_int16: ``opus_encode``, likewise, but for the samples, which are bytes.
-        decode_float: ``opus_decode_float``, likewise; returns samples or an error.
+        encode_float: ``opus_encode_float`` (state, pointer to samples, samples, pointer to
+            bytes, bytes); returns bytes or an error.
+        encode_int16: ``opus_encode`` (state, bytes of samples, samples, pointer to bytes, bytes);
+            likewise.
+        decode_float: ``opus_decode_float`` (state, bytes or None, bytes, pointer to samples,
+            samples, whether to decode FEC); returns samples or an error.
     """
 
     def __init__(self, found: FoundLibrary, opuslib: Any) -> None:
@@ -77,18 +83,11 @@ class OpusBinding:
         # Our own view of the same library: its prototypes are not opuslib's.
         library = ctypes.CDLL(found.path)
         pointer, number = ctypes.c_void_p, ctypes.c_int
+        # Called for each packet, by pointers that were made beforehand: without prototypes,
+        # whose checks take as long as all the rest of a call. Numbers are C ints as they are.
         self.encode_float = library.opus_encode_float
-        self.encode_float.argtypes = (pointer, pointer, number, pointer, ctypes.c_int32)
-        self.encode_float.restype = ctypes.c_int32
         self.encode_int16 = library.opus_encode
-        self.encode_int16.argtypes = (
-            *(pointer, ctypes.c_char_p, number, pointer, ctypes.c_int32),
-        )
-        self.encode_int16.restype = ctypes.c_int32
         self.decode_float = library.opus_decode_float
-        self.decode_float.argtypes = (
-            *(pointer, ctypes.c_char_p, ctypes.c_int32, pointer, number, number),
-        )
         # Only what is fixed has a place in the prototype: ctypes passes the rest as variadic.
         self._encoder_ctl = library.opus_encoder_ctl
         self._encoder_ctl.argtypes = (pointer, number)

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import PurePath
 
 from audiokit.errors import MissingDeviceError
@@ -95,6 +94,9 @@ def _system_path() -> str | None:
 @lru_cache(maxsize=1)
 def _wheel_path() -> str | None:
     """Return the libopus in PyAV's wheel, by the list of its files: it is not imported."""
+    # Reading metadata takes longer to import than all else here.
+    from importlib.metadata import PackageNotFoundError, distribution
+
     try:
         files = distribution("av").files or ()
     except PackageNotFoundError:

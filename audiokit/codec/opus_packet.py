@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from audiokit.errors import PacketError
+from audiokit.errors import MalformedPacketError
 
 __all__ = [
     "MAX_PACKET_BYTES",
@@ -20,6 +20,7 @@ __all__ = [
     "has_fec",
     "is_celt",
     "lost_packets",
+    "not_a_packet",
     "parse_packet",
 ]
 
@@ -95,25 +96,35 @@ class OpusPacket:
         return bool(flags)
 
 
+def not_a_packet(problem: str, expected: str) -> MalformedPacketError:
+    """Return the error for bytes that are no Opus packet.
+
+    Args:
+        problem: What is wrong, as a clause: ``"is empty"``.
+        expected: The rule.
+    """
+    return MalformedPacketError("Opus packet", f"{problem}, expected {expected}")
+
+
 def duration_48k(payload: bytes) -> int:
     """Return how long a packet sounds, in samples at 48 kHz, by its first bytes.
 
     Raises:
-        PacketError: It is empty, states no frames, or more than 120 ms of them.
+        MalformedPacketError: It is empty, states no frames, or more than 120 ms of them.
     """
     if not payload:
-        raise PacketError("is empty", "an Opus packet of one byte or more")
+        raise not_a_packet("is empty", "an Opus packet of one byte or more")
     toc = payload[0]
     code = toc & 3
     if code < 3:
         n_frames = 1 if code == 0 else 2
     elif len(payload) < 2:
-        raise PacketError("ends before its frame count", "a second byte (RFC 6716, 3.2.5)")
+        raise not_a_packet("ends before its frame count", "a second byte (RFC 6716, 3.2.5)")
     else:
         n_frames = payload[1] & 63
     n_samples = n_frames * _FRAME_48K[toc]
     if not 0 < n_samples <= _MAX_DURATION_48K:
-        raise PacketError(
+        raise not_a_packet(
             f"states {n_frames} frames of {_FRAME_48K[toc] / 48:g} ms", "1 to 120 ms"
         )
     return n_samples
@@ -133,7 +144,7 @@ def has_fec(payload: bytes) -> bool:
     """Return whether a packet carries a copy of what was before it.
 
     Raises:
-        PacketError: It is no Opus packet.
+        MalformedPacketError: It is no Opus packet.
     """
     duration_48k(payload)
     return not is_celt(payload) and parse_packet(payload).has_fec
@@ -143,13 +154,13 @@ def parse_packet(payload: bytes) -> OpusPacket:
     """Take a packet apart.
 
     Raises:
-        PacketError: It breaks one of the rules R1 to R7 of RFC 6716, section 3.4.
+        MalformedPacketError: It breaks one of the rules R1 to R7 of RFC 6716, section 3.4.
     """
     duration_48k(payload)
     mode, bandwidth, n_samples = _CONFIGURATIONS[payload[0] >> 3]
     frames = _frames(payload)
     if max(map(len, frames)) > _MAX_FRAME_BYTES:
-        raise PacketError(f"holds a frame of {max(map(len, frames))} bytes", "1275 at most")
+        raise not_a_packet(f"holds a frame of {max(map(len, frames))} bytes", "1275 at most")
     channels = 2 if payload[0] & 4 else 1
     return OpusPacket(mode, bandwidth, channels, n_samples / 48, frames)
 
@@ -202,7 +213,7 @@ def _many(rest: bytes) -> tuple[bytes, ...]:
     if count & 64:
         while True:
             if position >= len(rest):
-                raise PacketError("ends within its padding", "as much as it states")
+                raise not_a_packet("ends within its padding", "as much as it states")
             byte = rest[position]
             position += 1
             n_padding += min(byte, 254)
@@ -228,7 +239,7 @@ def _many(rest: bytes) -> tuple[bytes, ...]:
 def _equal(data: bytes, n_frames: int) -> tuple[bytes, ...]:
     size, left = divmod(len(data), n_frames)
     if left:
-        raise PacketError(f"holds {len(data)} bytes for {n_frames} equal frames", "a multiple")
+        raise not_a_packet(f"holds {len(data)} bytes for {n_frames} equal frames", "a multiple")
     return (
         tuple(data[start : start + size] for start in range(0, size * n_frames, size or 1))[
             :n_frames
@@ -240,14 +251,14 @@ def _equal(data: bytes, n_frames: int) -> tuple[bytes, ...]:
 def _length_at(data: bytes, position: int) -> tuple[int, int]:
     """Return a frame's length and where it ends (section 3.2.1)."""
     if position >= len(data) or (data[position] >= 252 and position + 1 >= len(data)):
-        raise PacketError("ends within the length of a frame", "the length and the frame")
+        raise not_a_packet("ends within the length of a frame", "the length and the frame")
     first = data[position]
     if first < 252:
         return first, position + 1
     return first + 4 * data[position + 1], position + 2
 
 
-def _too_short(stated: int, found: int) -> PacketError:
-    return PacketError(
+def _too_short(stated: int, found: int) -> MalformedPacketError:
+    return not_a_packet(
         f"states {stated} bytes of frames and holds {found}", "as many as it states"
     )

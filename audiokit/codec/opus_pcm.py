@@ -12,9 +12,9 @@ from array import array
 from typing import final
 
 from audiokit.codec.opus_binding import OpusBinding, open_opus
-from audiokit.codec.opus_packet import MAX_PACKET_BYTES
+from audiokit.codec.opus_packet import MAX_PACKET_BYTES, not_a_packet
 from audiokit.codec.opus_settings import OpusSettings, new_encoder
-from audiokit.errors import PacketError, SettingError
+from audiokit.errors import SettingError
 
 __all__ = ["OpusPcmEncoder"]
 
@@ -63,7 +63,7 @@ class OpusPcmEncoder:
         self._sample_bytes = 2 * channels
         self._frame_bytes = self.frame_samples * self._sample_bytes
         self._packet = ctypes.create_string_buffer(MAX_PACKET_BYTES)
-        self._packet_at = ctypes.addressof(self._packet)
+        self._packet_at = ctypes.c_void_p(ctypes.addressof(self._packet))
         self._held = b""
         self.n_samples = 0
 
@@ -94,9 +94,9 @@ class OpusPcmEncoder:
             values.byteswap()
             frame = values.tobytes()
         n_bytes = self._library.encode_int16(
-            self._state.address, frame, self.frame_samples, self._packet_at, MAX_PACKET_BYTES
+            self._state.pointer, frame, self.frame_samples, self._packet_at, MAX_PACKET_BYTES
         )
         if n_bytes < 0:
             problem = f"could not be encoded ({self._library.problem(n_bytes)})"
-            raise PacketError(problem, "samples of the stream's format")
-        return ctypes.string_at(self._packet_at, n_bytes)
+            raise not_a_packet(problem, "samples of the stream's format")
+        return ctypes.string_at(self._packet, n_bytes)

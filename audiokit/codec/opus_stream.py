@@ -10,7 +10,7 @@ from audiokit.codec.ogg_reader import OggGap, OggItem, OggLink, OggPacket
 from audiokit.codec.opus import OpusDecoder
 from audiokit.codec.opus_binding import OpusBinding
 from audiokit.codec.opus_packet import frame_48k, parse_packet
-from audiokit.errors import PacketError
+from audiokit.errors import MalformedPacketError
 from audiokit.stage import Block, StreamFormat
 
 __all__ = ["OpusStreamDecoder"]
@@ -75,7 +75,7 @@ class OpusStreamDecoder:
         before = self._filled(item.payload)
         try:
             block = self._decoder.decode(item.payload)
-        except PacketError:
+        except MalformedPacketError:
             return np.concatenate([before, self._broken(n_keep)])
         block = block[:n_keep]
         return np.concatenate([before, block]) if len(before) else block

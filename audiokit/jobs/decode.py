@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from audiokit.codec.ogg_reader import OggLink
 from audiokit.codec.opus import OPUS_RATES, check_opus_format
@@ -91,9 +91,9 @@ def decode_file(task: ProcessTask, settings: DecodeSettings, limits: Limits | No
             if found is not None:
                 with found:
                     return _decode_opus(task, found, settings, limits or Limits())
-            if not source.is_seekable:
-                hint = "Name the file, or give --raw-format mulaw:8000:1"
-                raise FormatError(task.name, "holds no Opus that comes through a pipe", hint)
+            # A pipe gives its beginning once, and that was looked at: what holds it goes on.
+            task = task if source.is_seekable else replace(task, source=cast("BinaryIO", source))
+            return _decode_g711(task, settings, limits or Limits())
         return _decode_g711(task, settings, limits or Limits())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any
 
@@ -30,6 +30,7 @@ def examine(opus_library: str | None = None) -> Iterator[Row]:
     yield _row("program", "audiokit", audiokit.__version__)
     yield _row("program", "python", platform.python_version(), platform.platform())
     yield from _opus_rows(opus_library)
+    yield from _library_rows()
     yield from _package_rows()
 
 
@@ -61,6 +62,40 @@ def _opus_rows(opus_library: str | None) -> Iterator[Row]:
     for path, found in others.items():
         if find_libopus(path) != used.found:
             yield _row("library", "libopus", found.version, f"not used: {path}")
+
+
+def _library_rows() -> Iterator[Row]:
+    """Yield what the packages bring, or look for on the system."""
+    yield _library_row("libsndfile", _libsndfile_version, "pip install soundfile")
+    yield _library_row("FFmpeg (libavcodec)", _libavcodec_version, "pip install av")
+    yield _library_row("PortAudio", _portaudio_version, "apt-get install libportaudio2")
+
+
+def _library_row(name: str, ask: Callable[[], str], hint: str) -> Row:
+    try:
+        return _row("library", name, ask())
+    except (ImportError, OSError):
+        # The package is not there, or does not find its library.
+        return _row("library", name, None, hint)
+
+
+def _libsndfile_version() -> str:
+    import soundfile
+
+    return str(soundfile.__libsndfile_version__)
+
+
+def _libavcodec_version() -> str:
+    import av
+
+    return ".".join(map(str, av.library_versions["libavcodec"]))
+
+
+def _portaudio_version() -> str:
+    import sounddevice
+
+    said = str(sounddevice.get_portaudio_version()[1])
+    return said.removeprefix("PortAudio ").partition(",")[0]
 
 
 def _requirements() -> Iterator[tuple[str, str, bool]]:

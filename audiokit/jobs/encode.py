@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -10,7 +11,7 @@ import numpy as np
 from audiokit.codec.opus import OpusSettings, check_opus_format
 from audiokit.codec.opus_binding import open_opus
 from audiokit.dsp.channels import ChannelMixer, ChannelSettings
-from audiokit.errors import SettingError
+from audiokit.errors import EmptyError, SettingError
 from audiokit.files.atomic import output_to
 from audiokit.files.read import AudioReader, open_audio
 from audiokit.files.resample import Resampler, ResampleSettings
@@ -53,10 +54,19 @@ class EncodeSettings:
             raise SettingError("codec", self.codec, "opus, ulaw or alaw")
         if self.channels not in ("keep", "mono", "stereo"):
             raise SettingError("channels", self.channels, "keep, mono or stereo")
+        if self.codec != "opus":
+            self._refuse_settings_of_opus()
         if self.resample is not None:
             fmt = StreamFormat(self.resample)
             if self.codec == "opus":
                 check_opus_format(fmt)
+
+    def _refuse_settings_of_opus(self) -> None:
+        usual = OpusSettings()
+        for each in dataclasses.fields(usual):
+            value = getattr(self.opus, each.name)
+            if value != getattr(usual, each.name):
+                raise SettingError(each.name, value, f"nothing with the codec {self.codec}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +106,16 @@ def encode_file(task: ProcessTask, settings: EncodeSettings, limits: Limits | No
         length = LengthGuard(task.name, reader.fmt, limits or Limits())
         with output_to(task.outputs["audio"]) as output:
             made = _open_file(output, chain.out_fmt, settings, reader)
-            n_clipped = 0
+            n_out = n_clipped = 0
             for block in run_blocks(chain, _counted(reader, length)):
                 n_clipped += int(np.count_nonzero(np.abs(block) > 1.0))
+                n_out += len(block)
                 made.write(block)
                 output.check()
             length.finish()
+            if not n_out:
+                problem = f"holds no samples at {chain.out_fmt.sample_rate} Hz"
+                raise EmptyError(task.name, problem, "Record it again")
             made.finish()
             output.finish()
         warnings = list(reader.warnings)

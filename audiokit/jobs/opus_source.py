@@ -10,7 +10,7 @@ from typing import final
 from audiokit.codec.ogg_reader import OggGap, OggItem, OggLink, OggOpusReader, OggPacket
 from audiokit.codec.ogg_writer import OpusHead
 from audiokit.codec.opus_packet import duration_48k
-from audiokit.errors import CorruptError, FormatError, PacketError
+from audiokit.errors import CorruptError, FormatError, MalformedPacketError
 from audiokit.files.av_packets import ContainerPacket, PacketStream, open_packets
 from audiokit.files.sniff import container_of_bytes
 from audiokit.files.source import ByteSource, held
@@ -25,6 +25,7 @@ _AV_CONTAINERS = frozenset({"Matroska", "MP4", "CAF"})
 _TOLERANCE_48K = 480
 _LONGEST_GAP_48K = 60 * 48_000
 _UNIT_48K = 120
+_JUMPED = "times jump by more than 60 s, which is not filled"
 
 
 @final
@@ -119,7 +120,7 @@ def _in_container(source: ByteSource) -> OpusSource:
         stack.callback(stream.close)
         try:
             head = OpusHead.from_bytes(stream.header)
-        except PacketError:
+        except MalformedPacketError:
             # CAF carries none: what it skips is unknown here.
             head = OpusHead(min(stream.channels, 255), 0)
         _check_head(source.path, head)
@@ -142,8 +143,8 @@ def _timed(stream: PacketStream, head: OpusHead) -> Iterator[OggItem]:
         if start_48k is not None and end_48k is not None:
             missing = start_48k - end_48k
             if missing > _LONGEST_GAP_48K:
-                said = f"times jump by {missing / 48_000:.1f} s, which is not filled"
-                stream.warnings.append(said)
+                if _JUMPED not in stream.warnings:
+                    stream.warnings.append(_JUMPED)
                 end_48k = start_48k
             elif missing > _TOLERANCE_48K:
                 gap = round(missing / _UNIT_48K) * _UNIT_48K
@@ -159,7 +160,7 @@ def _timed(stream: PacketStream, head: OpusHead) -> Iterator[OggItem]:
 def _item(packet: ContainerPacket, last_48k: int, *, is_last: bool) -> OggPacket:
     try:
         n_48k = duration_48k(packet.payload)
-    except PacketError:
+    except MalformedPacketError:
         return OggPacket(packet.payload, last_48k, last_48k, is_broken=True)
     keep = n_48k - packet.discard_samples
     if is_last and packet.duration_s is not None and not packet.discard_samples:

@@ -75,14 +75,18 @@ class Archive:
         return target
 
     def unfinished(self) -> Iterator[Recording]:
-        """Yield the recordings that earlier runs left."""
+        """Yield the recordings that have grown since their file was written, if it ever was."""
         for path in sorted(self.folder.glob(f".*{_JOURNAL}")):
             try:
                 recording = Recording(path)
             except AudiokitError as error:
                 _log.warning("listen.unreadable error=%r", str(error))
                 continue
-            yield recording
+            target = self._target(recording.hello)
+            if target.exists() and target.stat().st_mtime_ns >= path.stat().st_mtime_ns:
+                recording.close()
+            else:
+                yield recording
 
     def _journal(self, session: str) -> Path:
         return self.folder / f".{session}{_JOURNAL}"

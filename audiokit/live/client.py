@@ -137,7 +137,7 @@ class Client:
                 devices.speaker,
                 tell=self._go,
                 heard=maker.heard,
-                round_trip_s=lambda: self._uplink.round_trip_s,
+                round_trip_s=lambda: self._uplink.clock.round_trip_s,
                 offline_reply=settings.offline_reply,
             )
         self.session = Session()
@@ -313,7 +313,6 @@ class Client:
             if spool.n_dropped > self._n_dropped:
                 self._report("spool.dropped", packets=spool.n_dropped - self._n_dropped)
                 self._n_dropped = spool.n_dropped
-            round_trip_s = uplink.round_trip_s
             self._report(
                 "stream.status",
                 state=self.session.state.value,
@@ -325,7 +324,8 @@ class Client:
                 dropped=spool.n_dropped,
                 overruns=self._source.n_overruns,
                 connections=uplink.n_connections,
-                round_trip_ms=None if round_trip_s is None else round(1000 * round_trip_s, 1),
+                round_trip_ms=_ms(uplink.clock.round_trip_s),
+                clock_offset_ms=_ms(uplink.clock.offset_s),
             )
             await asyncio.sleep(_STATUS_EVERY_S)
 
@@ -353,3 +353,7 @@ class Client:
         else:
             self._spooled.spool.close()
         return n_left
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(1000.0 * seconds, 1)

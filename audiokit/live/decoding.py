@@ -6,7 +6,7 @@ import wave
 from pathlib import Path
 
 from audiokit.codec.opus import OpusDecoder
-from audiokit.errors import PacketError
+from audiokit.errors import MalformedPacketError
 from audiokit.live.messages import WireFormat
 from audiokit.live.packets import AudioPacket
 from audiokit.live.pcm import to_pcm
@@ -57,7 +57,7 @@ class SessionDecoder:
             return self._concealed(self._fmt.frame_samples)
         try:
             pcm = to_pcm(self._decoder.decode(frame))
-        except PacketError:
+        except MalformedPacketError:
             return self._concealed(self._fmt.frame_samples)
         # What claims another length than the session's would shift all that follows.
         n_bytes = 2 * self._fmt.channels * self._fmt.frame_samples

@@ -38,7 +38,6 @@ class Link:
 
     def __init__(self, websocket: Connection, peer: str) -> None:
         self._websocket, self._peer = websocket, peer
-        self._round_trip_s: float | None = None
         raw = websocket.transport.get_extra_info("socket")
         option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
         # The other end may be gone already; then the next word will tell.
@@ -49,11 +48,6 @@ class Link:
     def has_room(self) -> bool:
         """Whether all that was sent has left this process, so that more delays nothing."""
         return self._websocket.transport.get_write_buffer_size() == 0
-
-    @property
-    def round_trip_s(self) -> float | None:
-        """The last ping's; None before the first."""
-        return self._round_trip_s
 
     async def send(self, item: Message | bytes) -> None:
         """Send a message, or a packet's bytes.
@@ -97,7 +91,7 @@ class Link:
         while True:
             try:
                 # A ping can also wait to be sent: on a dead link nothing leaves any more.
-                self._round_trip_s = await asyncio.wait_for(self._ping(), PING_TIMEOUT_S)
+                await asyncio.wait_for(self._ping(), PING_TIMEOUT_S)
             except asyncio.TimeoutError as error:
                 problem = f"has not answered for {PING_TIMEOUT_S:g} s"
                 raise LinkLostError(self._peer, problem) from error
@@ -119,8 +113,8 @@ class Link:
         if raw is None or raw.fileno() >= 0:
             self._websocket.transport.abort()
 
-    async def _ping(self) -> float:
-        return await (await self._websocket.ping())
+    async def _ping(self) -> None:
+        await (await self._websocket.ping())
 
     def _lost(self, error: ConnectionClosed) -> WireError:
         sent, received = error.sent, error.rcvd

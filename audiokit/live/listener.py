@@ -37,7 +37,8 @@ __all__ = ["Address", "Listener", "ListenerSettings", "Sessions"]
 
 _HELLO_S = 5.0
 _ACK_EVERY_S = 1.0
-_GOODBYE_S = 2.0
+# A client asks for the time every 10 s.
+_GOODBYE_S = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +283,6 @@ class Listener:
         link, recording = guest.link, guest.recording
         while True:
             item = await link.receive()
-            came_s = time.time()
             if isinstance(item, AudioPacket):
                 if recording.add(item):
                     await self._sessions.arrived(recording, item)
@@ -294,7 +294,7 @@ class Listener:
                 self._report("listen.gone", session=recording.hello.session, first=item.first)
                 guest.news.set()
             elif isinstance(item, Clock):
-                await link.send(ClockReply(item.t1_s, came_s, time.time()))
+                await self._tell_time(link, item)
             elif isinstance(item, Refusal):
                 self._report("listen.left", reason=item.message)
                 return
@@ -330,12 +330,21 @@ class Listener:
         await link.close()
 
     async def _goodbye(self, link: Link) -> None:
-        """Let the client close, as it will once it knows that everything has arrived."""
+        """Let the client close, as it will when it knows that everything has arrived.
+
+        It may wait for a reply before that; meanwhile it asks for the time now and then.
+        """
         try:
             while True:
-                await asyncio.wait_for(link.receive(), _GOODBYE_S)
+                item = await asyncio.wait_for(link.receive(), _GOODBYE_S)
+                if isinstance(item, Clock):
+                    await self._tell_time(link, item)
         except (LinkLostError, asyncio.TimeoutError):
             await link.close()
+
+    async def _tell_time(self, link: Link, question: Clock) -> None:
+        came_s = time.time()
+        await link.send(ClockReply(question.t1_s, came_s, time.time()))
 
 
 async def _wait_at_most(event: asyncio.Event, timeout_s: float) -> None:

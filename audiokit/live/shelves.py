@@ -71,9 +71,15 @@ class FolderShelf:
             is_complete=receiver.is_complete,
         )
 
-    async def close(self, unfinished: list[Recording]) -> None:
-        """Write what there is of sessions that have not ended; they may go on another day."""
-        for recording in unfinished:
+    async def close(self, running: list[Recording]) -> None:
+        """Write what there is of sessions that have not ended; they may go on another day.
+
+        Args:
+            running: Those of this run; earlier runs may have left others.
+        """
+        for recording in running:
+            recording.close()
+        for recording in self._archive.unfinished():
             if recording.receiver.n_received:
                 await self.write(recording)
             recording.close()
@@ -129,9 +135,10 @@ class PipeShelf:
         self._current, self._ahead = None, {}
         self._on_done()
 
-    async def close(self, unfinished: list[Recording]) -> None:
+    async def close(self, running: list[Recording]) -> None:
         """Write no more."""
-        del unfinished
+        for recording in running:
+            recording.close()
         self._scratch.cleanup()
 
     async def _write_on(self, recording: Recording) -> None:

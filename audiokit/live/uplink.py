@@ -88,8 +88,9 @@ class Uplink:
         self._dial, self._backoff, self._observer = dial, backoff, observer
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()
-        self._is_finished = False
+        self._finished = asyncio.Event()
         self._link: Link | None = None
+        self._epoch_s = time.time() - time.monotonic()
         self.clock = ClockMeter()
         self.n_connections = 0
 
@@ -98,11 +99,6 @@ class Uplink:
         """Whether there is a connection now."""
         return self._link is not None
 
-    @property
-    def round_trip_s(self) -> float | None:
-        """The shortest of the last round trips; None before the first."""
-        return self.clock.round_trip_s
-
     def push(self, data: bytes) -> None:
         """Take a newly recorded packet."""
         self._sender.push(data)
@@ -110,7 +106,7 @@ class Uplink:
 
     def finish(self) -> None:
         """Say that no more packets will come: `run` ends when all have arrived."""
-        self._is_finished = True
+        self._finished.set()
         self._changed.set()
 
     def reconnect(self, dial: Callable[[], Awaitable[Link]] | None = None) -> None:
@@ -176,7 +172,10 @@ class Uplink:
         """Send and receive until the connection ends; then keep what may not have arrived."""
         work = [
             asyncio.ensure_future(job)
-            for job in (self._send(link), self._receive(link), self._ask(link), link.watch())
+            for job in (
+                *(self._send(link), self._receive(link), self._ask(link)),
+                *(link.watch(), self._finish()),
+            )
         ]
         reason = ""
         try:
@@ -221,17 +220,24 @@ class Uplink:
                 self._sender.resend(item.first, item.next)
                 self._wake.set()
             elif isinstance(item, ClockReply):
-                self.clock.take(item, time.monotonic())
+                self.clock.take(item, self._now_s())
             elif isinstance(item, Refusal):
                 raise _refused(item)
             elif item is not None:
                 self._observer.received(item)
 
+    async def _finish(self) -> None:
+        """Return once no more packets will come, if all have arrived by then."""
+        await self._finished.wait()
+        if not self._is_done():
+            # The last word is the server's, and `_receive` hears it.
+            await asyncio.Event().wait()
+
     async def _ask(self, link: Link) -> None:
-        """Ask for the server's clock now and then; return once all has arrived."""
+        """Ask for the server's clock now and then."""
         n_asked = 0
         while True:
-            await link.send(Clock(time.monotonic()))
+            await link.send(Clock(self._now_s()))
             n_asked += 1
             await asyncio.sleep(_EARLY_CLOCK_S if n_asked < _EARLY_CLOCKS else _CLOCK_EVERY_S)
 
@@ -243,8 +249,12 @@ class Uplink:
         except asyncio.TimeoutError:
             return
 
+    def _now_s(self) -> float:
+        """Return Unix time, as it was known at the start: no setting of the clock makes it jump."""
+        return self._epoch_s + time.monotonic()
+
     def _is_done(self) -> bool:
-        return self._is_finished and self._sender.is_drained
+        return self._finished.is_set() and self._sender.is_drained
 
 
 def _refused(refusal: Refusal) -> WireError:

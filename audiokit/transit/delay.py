@@ -35,7 +35,7 @@ class DelayModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ConstantDelay:
+class ConstantDelay(DelayModel):
     """The same for all.
 
     Args:
@@ -56,7 +56,7 @@ class ConstantDelay:
 
 
 @dataclass(frozen=True, slots=True)
-class RandomDelay:
+class RandomDelay(DelayModel):
     """Delays around a mean, each a little like the last; none is negative.
 
     Args:
@@ -109,7 +109,7 @@ def _pareto(normal: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class SpikeDelay:
+class SpikeDelay(DelayModel):
     """Nothing gets through for a while, then all that waited arrives at once.
 
     So Wi-Fi scans and cellular handovers behave. Spikes come at random, independent of each
@@ -153,7 +153,7 @@ class SpikeDelay:
 
 
 @dataclass(frozen=True, slots=True)
-class SummedDelay:
+class SummedDelay(DelayModel):
     """Several delays, one after the other.
 
     Args:

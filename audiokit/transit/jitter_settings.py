@@ -26,7 +26,7 @@ class JitterSettings:
         SettingError: A value is out of range.
     """
 
-    pull_ms: int = 20
+    pull_ms: int = 10
     min_delay_ms: float = 40.0
     max_delay_ms: float = 200.0
     packet_ms: float = 20.0

@@ -36,7 +36,7 @@ class LossModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class NoLoss:
+class NoLoss(LossModel):
     """Every packet arrives."""
 
     def start(self, rng: Rng) -> Losses:  # noqa: ARG002  nothing is random here
@@ -44,7 +44,7 @@ class NoLoss:
 
 
 @dataclass(frozen=True, slots=True)
-class Bernoulli:
+class Bernoulli(LossModel):
     """Losses that know nothing of each other.
 
     Args:
@@ -65,7 +65,7 @@ class Bernoulli:
 
 
 @dataclass(frozen=True, slots=True)
-class GilbertElliott:
+class GilbertElliott(LossModel):
     """Two states, good and bad, each with losses of its own.
 
     With the last two as they are by default this is Gilbert's channel: all is lost in the bad
@@ -139,7 +139,7 @@ def bursty_loss(loss_percent: float, *, burst: float) -> GilbertElliott:
 
 
 @dataclass(frozen=True, slots=True)
-class FourState:
+class FourState(LossModel):
     """netem's ``loss state``: stretches of good reception with single losses, and bursts
     with packets received within.
 
@@ -205,7 +205,7 @@ class FourState:
 
 
 @dataclass(frozen=True, slots=True)
-class LossList:
+class LossList(LossModel):
     """Losses as recorded, packet by packet; from the start again when they end.
 
     Args:

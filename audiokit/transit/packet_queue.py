@@ -99,15 +99,15 @@ class PacketQueue:
             self._skip_one()
         return n_samples > 0
 
-    def begin(self) -> Waiting | None:
-        """Go to the oldest packet there is and return it, left where it is; None if none is."""
-        if not self._waiting:
-            return None
+    def oldest(self) -> Waiting | None:
+        """Return the oldest packet there is, whether its turn has come or not."""
+        return self._waiting[min(self._waiting)] if self._waiting else None
+
+    def begin(self) -> None:
+        """Make it the turn of the oldest packet there is; older ones are late from now on."""
         self._has_begun = True
         self.next_sequence = min(self._waiting)
-        oldest = self._waiting[self.next_sequence]
-        self.next_ticks = oldest.ticks
-        return oldest
+        self.next_ticks = self._waiting[self.next_sequence].ticks
 
     def peek(self) -> Waiting | None:
         """Return the packet whose turn it is; None if it is not there."""
@@ -137,9 +137,13 @@ class PacketQueue:
         self.next_ticks = ticks
 
     def make_room(self, most_ticks: int) -> None:
-        """Skip the oldest until no more than this is left to play."""
+        """Skip gaps and the oldest packets until no more than this is left to play."""
         while self._waiting and self.end_ticks - self.next_ticks > most_ticks:
-            self._skip_one()
+            waiting = self.peek()
+            if waiting is None or waiting.ticks > self.next_ticks:
+                self.begin()
+            else:
+                self._skip_one()
 
     def _skip_one(self) -> None:
         self.begin()

@@ -99,29 +99,30 @@ class Stretcher:
 
     def _best_lag(self, mono: NDArray[np.float32], half: int, likeness: float) -> int | None:
         """Return the lag of the best match of the first `half` samples further on."""
-        lags = self._coarse(mono, half)
-        if lags is None:
+        if float(np.dot(mono, mono)) < _QUIET * len(mono):
             return (self._shortest + self.longest_samples) // 2
+        lags, score = self._coarse(mono, half)
+        # The lower harmonics, which are all that was compared, are more alike than the rest.
+        if score < likeness:
+            return None
         best, score = self._fine(mono, half, lags)
         return best if score >= likeness else None
 
-    def _coarse(self, mono: NDArray[np.float32], half: int) -> range | None:
-        """Return the lags worth a closer look; None in silence."""
+    def _coarse(self, mono: NDArray[np.float32], half: int) -> tuple[range, float]:
+        """Return the lags worth a closer look, and how alike the best of them is roughly."""
         step = self._stride
         width = half // step * step
-        if step > 1:
-            slow = mono[: len(mono) // step * step].reshape(-1, step).mean(axis=1)
-        else:
-            slow = mono
+        # Sums do as means would: likeness knows no scale.
+        slow = np.add.reduce(mono[: len(mono) // step * step].reshape(-1, step), axis=1)
         n_window = width // step
         window = slow[:n_window]
-        if float(np.dot(mono, mono)) < _QUIET * len(mono):
-            return None
         first = -(-self._shortest // step)
         scores = _likeness(slow, window, first, len(slow) - n_window)
-        centre = (first + int(scores.argmax())) * step
+        best = int(scores.argmax())
+        centre = (first + best) * step
         low = max(self._shortest, centre - step)
-        return range(low, max(low + 1, min(self.longest_samples, centre + step) + 1))
+        last = max(low, min(self.longest_samples, centre + step))
+        return range(low, last + 1), float(scores[best])
 
     def _fine(self, mono: NDArray[np.float32], half: int, lags: range) -> tuple[int, float]:
         n_window = min(half, len(mono) - lags[-1])
@@ -132,13 +133,14 @@ class Stretcher:
 
 def _likeness(
     mono: NDArray[np.float32], window: NDArray[np.float32], first: int, last: int
-) -> NDArray[np.float32]:
+) -> NDArray[np.float64]:
     """Return the normalised correlation of a window with the signal at lags first to last."""
     n_window = len(window)
     part = mono[first : last + n_window]
     products = np.correlate(part, window, "valid")
-    energy = np.concatenate([[0.0], np.cumsum(np.square(part, dtype=np.float64))])
-    power = energy[n_window:] - energy[: len(energy) - n_window]
+    energy = np.zeros(len(part) + 1)
+    np.cumsum(part * part, out=energy[1:])
+    power = energy[n_window:] - energy[:-n_window]
     own = float(np.dot(window, window))
-    scores: NDArray[np.float32] = products / np.sqrt(np.maximum(power * own, 1e-12))
+    scores: NDArray[np.float64] = products / np.sqrt(np.maximum(power * own, 1e-12))
     return scores

@@ -14,9 +14,9 @@ from itertools import pairwise
 
 from audiokit.errors import EmptyError, FormatError, SettingError
 from audiokit.ranges import check_range
-from audiokit.transit.delay import Delays
+from audiokit.transit.delay import DelayModel, Delays
 from audiokit.transit.draws import Rng
-from audiokit.transit.loss import Losses
+from audiokit.transit.loss import Losses, LossModel
 
 __all__ = ["Opportunities", "Trace", "parse_opportunities", "parse_trace", "trace_text"]
 
@@ -90,7 +90,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class TraceLosses:
+class TraceLosses(LossModel):
     """The losses of a trace."""
 
     trace: Trace
@@ -101,7 +101,7 @@ class TraceLosses:
 
 
 @dataclass(frozen=True, slots=True)
-class TraceDelays:
+class TraceDelays(DelayModel):
     """The delays of a trace."""
 
     trace: Trace
@@ -121,7 +121,7 @@ class TraceDelays:
 
 
 @dataclass(frozen=True, slots=True)
-class Opportunities:
+class Opportunities(DelayModel):
     """Delay on a link that lets a packet go at certain times only.
 
     Each time is good for one packet; packets leave in order. After the last time, the first

@@ -3,11 +3,12 @@
     OMP_NUM_THREADS=1 python tests/benchmarks/bench_jitter.py [--seed 100] [--json FILE]
 
 43 windows of 30 s: recorded traces (AUDIOKIT_TEST_DATA) and made Wi-Fi and cellular links of
-fixed seeds; packets of 20 ms. Ours plays real speech as PCM, whole; of the others the playout
-times are reckoned. Delay is from mouth to ear: from when the first sample of a packet is
-captured to when it is heard. Concealed is what was made up, lost or late, of the sound that
-was heard. R is ITU-T G.107 with the Ie and Bpl of concealed G.711 and the bursts of each
-window; MOS follows from it. Without recordings, made windows alone.
+fixed seeds; packets of 20 ms. Ours plays real speech as PCM, whole, in blocks of 10 ms as calls
+do; of the others the playout times are reckoned, to any fraction of a block. Delay is from mouth
+to ear: from when the first sample of a packet is captured to when it is heard. Concealed is what
+was made up, lost or late, of the sound that was heard. R is ITU-T G.107 with the Ie and Bpl of
+concealed G.711 and the bursts of each window; MOS follows from it. Without recordings, made
+windows alone.
 """
 
 from __future__ import annotations
@@ -25,15 +26,16 @@ from cost import print_table
 from jitter_peers import PACKET_S, Playout
 
 from audiokit.stage import StreamFormat
+from audiokit.transit.delay import RandomDelay
 from audiokit.transit.e_model import mean_opinion, rating
 from audiokit.transit.jitter_buffer import JitterBuffer
 from audiokit.transit.jitter_settings import JitterSettings
 from audiokit.transit.link import Link, LinkSettings
+from audiokit.transit.loss import bursty_loss
 from audiokit.transit.packet import Packet
 
 RATE = 16_000
 N_SAMPLES = round(PACKET_S * RATE)
-PULL_S = 0.01
 
 
 class PlainDecoder:
@@ -79,9 +81,10 @@ def speech_payloads(folder):
     return np.round(mono * 32767).astype("<i2").reshape(-1, N_SAMPLES)
 
 
-def ours(arrival_s, payloads):
+def ours(arrival_s, payloads, pull_ms=10):
     """Run the buffer over a window; return its playout."""
-    settings = JitterSettings(pull_ms=round(PULL_S * 1000))
+    pull_s = pull_ms / 1000.0
+    settings = JitterSettings(pull_ms=pull_ms)
     buffer = JitterBuffer(PlainDecoder(), clock_hz=RATE, settings=settings)
     order = np.argsort(arrival_s, kind="stable")
     n_come = int(np.isfinite(arrival_s).sum())
@@ -90,7 +93,7 @@ def ours(arrival_s, payloads):
     at = n_before = n_pulls = 0
     was_made_up = False
     while at < n_come or buffer.buffered_s > 0.0:
-        now_s = n_pulls * PULL_S
+        now_s = n_pulls * pull_s
         n_pulls += 1
         while at < n_come and arrival_s[order[at]] <= now_s:
             index = int(order[at])
@@ -105,7 +108,7 @@ def ours(arrival_s, payloads):
         if n_concealed > n_before:
             result.conceal((n_concealed - n_before) / RATE, goes_on=was_made_up)
         else:
-            result.hear(now_s - stream_s - first * PACKET_S, PULL_S)
+            result.hear(now_s - stream_s - first * PACKET_S, pull_s)
         was_made_up = n_concealed > n_before
         n_before = n_concealed
     stats = buffer.stats()
@@ -144,6 +147,7 @@ def players(payloads):
     """Return ``{name: arrivals -> Playout}``."""
     return {
         "ours": lambda came: ours(came, payloads),
+        "ours, blocks of 20 ms": lambda came: ours(came, payloads, pull_ms=20),
         "fixed 80 ms, discard": jitter_peers.fixed_discard,
         "fixed 80 ms, expand": jitter_peers.fixed_expand,
         "Ramjee, d + 4v": jitter_peers.ramjee,
@@ -154,9 +158,9 @@ def players(payloads):
     }
 
 
-def speed(payloads):
+def speed(payloads, settings):
     """Return CPU time per packet of link and buffer, in us, and times real time."""
-    link = Link(LinkSettings(), np.random.default_rng(1))
+    link = Link(settings, np.random.default_rng(1))
     buffer = JitterBuffer(PlainDecoder(), clock_hz=RATE)
     raw = [payload.tobytes() for payload in payloads]
     n_packets = 15_000
@@ -165,9 +169,10 @@ def speed(payloads):
         now_s = (index + 1) * PACKET_S
         payload = raw[index % len(raw)]
         link.push(Packet(index & 0xFFFF, index * N_SAMPLES & 0xFFFFFFFF, payload), now_s)
-        for arrival_s, packet in link.pull(now_s):
-            buffer.push(packet, arrival_s)
-        buffer.pull(now_s)
+        for pull_s in (now_s, now_s + 0.01):
+            for arrival_s, packet in link.pull(pull_s):
+                buffer.push(packet, arrival_s)
+            buffer.pull(pull_s)
     each_s = (time.process_time() - begin_s) / n_packets
     return each_s * 1e6, PACKET_S / each_s
 
@@ -220,8 +225,17 @@ def main():
             for name, row in results.items()
         ],
     )
-    each_us, ratio = speed(payloads)
-    print(f"link and buffer: {each_us:.1f} us of CPU per packet, {ratio:.0f} x real time")
+    links = {
+        "without loss": LinkSettings(),
+        "10 % loss in bursts of 3": LinkSettings(loss=bursty_loss(10.0, burst=3.0)),
+        "and jitter of 40 ms": LinkSettings(
+            loss=bursty_loss(10.0, burst=3.0), delay=RandomDelay(60.0, 40.0)
+        ),
+        "a rough cellular link": jitter_windows.cellular(np.random.default_rng(5)),
+    }
+    for name, settings in links.items():
+        each_us, ratio = speed(payloads, settings)
+        print(f"{name}: {each_us:.1f} us of CPU per packet of 20 ms, {ratio:.0f} x real time")
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2))
 

@@ -85,7 +85,8 @@ def ramjee(arrival_s):
     """
     keep = 0.998002
     transit_s = arrival_s - np.arange(len(arrival_s)) * PACKET_S
-    mean_s = quickest_transit_s(arrival_s)
+    first = int(np.argmin(arrival_s))
+    mean_s = transit_s[first]
     deviation_s = 0.0
     period = TALK_PACKETS + PAUSE_PACKETS
     playout_s, offset_s, heard = [], None, 0
@@ -108,11 +109,11 @@ def expanding(arrival_s, target, *, quickest_rate=0.15):
 
     Args:
         arrival_s: When packets came.
-        target: Called with (index, now_s), returns the transit at which to play, in s.
+        target: Called with the time, returns the transit at which to play, in s.
         quickest_rate: Most of the sound that stretching adds or takes out.
     """
     result = Playout()
-    now_s = target(0, 0.0)
+    now_s = target(0.0)
     was_missing = False
     newest_first = np.minimum.accumulate(arrival_s[::-1])[::-1]
     for index, came_s in enumerate(arrival_s):
@@ -134,7 +135,7 @@ def expanding(arrival_s, target, *, quickest_rate=0.15):
             continue
         was_missing = False
         result.hear(now_s - index * PACKET_S, PACKET_S)
-        excess_s = now_s - index * PACKET_S - target(index, now_s)
+        excess_s = now_s - index * PACKET_S - target(now_s)
         change_s = np.clip(-excess_s, -quickest_rate * PACKET_S, quickest_rate * PACKET_S)
         result.stretched_s += abs(change_s)
         now_s += PACKET_S + change_s
@@ -144,7 +145,7 @@ def expanding(arrival_s, target, *, quickest_rate=0.15):
 def fixed_expand(arrival_s):
     """Play 80 ms behind the quickest packet, and wait for what is late."""
     start_s = quickest_transit_s(arrival_s) + FIXED_S
-    return expanding(arrival_s, lambda index, now_s: start_s)
+    return expanding(arrival_s, lambda _: start_s)
 
 
 def neteq_like(arrival_s):
@@ -161,7 +162,7 @@ def neteq_like(arrival_s):
     recent, heard = [], 0
     base_s = arrival_s[order[0]] - order[0] * PACKET_S
 
-    def target(index, now_s):
+    def target(now_s):
         nonlocal heard, base_s
         while heard < len(order) and arrival_s[order[heard]] <= now_s:
             at_s, seen_s = arrival_s[order[heard]], transit_s[order[heard]]

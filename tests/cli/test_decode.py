@@ -88,6 +88,16 @@ def test_g711_is_expanded_by_the_table(tmp_path, audiokit, law):
     np.testing.assert_array_equal(again, expected)
 
 
+def test_g711_in_wav_comes_through_a_pipe(opus, tmp_path, audiokit):
+    assert opus.is_file()
+    audiokit("encode", "take.wav", "-o", "law.wav", "--codec", "alaw")
+    audiokit("decode", "law.wav", "-o", "file.wav")
+    done = audiokit("decode", "-", "-o", "-", stdin=(tmp_path / "law.wav").read_bytes())
+    assert done.returncode == 0, done.stderr
+    heard, _ = soundfile.read(tmp_path / "file.wav", dtype="int16")
+    assert done.stdout.endswith(heard.tobytes())
+
+
 def test_damage_is_concealed_and_told(opus, tmp_path, audiokit):
     data = bytearray(opus.read_bytes())
     data[len(data) // 2] ^= 0x40

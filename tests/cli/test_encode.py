@@ -100,6 +100,8 @@ def test_a_folder_is_encoded_with_a_row_for_each_by_any_number_of_workers(tmp_pa
     assert rows["deep/c.wav"]["audio"] == "deep/c.opus"
     assert [rows[name]["n_packets"] for name in ("a.wav", "b.flac", "deep/c.wav")] == [26] * 3
     audiokit("encode", folder, "-o", "two", "--jobs", "2")
+    again = audiokit("encode", folder, "-o", "one", "--json")
+    assert json.loads(again.stdout)["summary"]["resumed"] == 3
     for name in ("a.opus", "b.opus", "deep/c.opus"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
@@ -168,6 +170,7 @@ def test_a_rate_that_opus_lacks_is_named_with_the_flag_that_helps(tmp_path, audi
         (["-o", "x.opus", "--codec", "ulaw"], "expected a name ending in .wav"),
         (["-o", "x.opus", "--container", "wav"], "container is 'wav', expected ogg for opus"),
         (["-o", "x.opus", "--bitrate-bps", "1"], "expected 6000 to 510000 bit/s"),
+        (["-o", "x.ul", "--codec", "ulaw", "--no-fec"], "fec is False, expected nothing with the"),
         (["-o", "x.opus", "--resample", "11025"], "Add --resample 12000."),
         (["-o", "take.wav", "--codec", "ulaw"], "expected another file than the source"),
     ],
@@ -193,6 +196,8 @@ def test_a_missing_library_exits_5(take, audiokit):
     done = audiokit("encode", take, "-o", "x.opus", "--opus-library", "nowhere.so")
     assert done.returncode == 5
     assert "nowhere.so is no libopus that loads" in done.stderr
+    done = audiokit("encode", take.parent, "-o", "out", "--opus-library", "nowhere.so")
+    assert (done.returncode, done.stderr.count("\n")) == (5, 1)
 
 
 def test_an_existing_file_is_not_replaced_unasked(take, tmp_path, audiokit):

@@ -14,7 +14,9 @@ import wave
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from audiokit.cli.app import app
 from audiokit.live.decoding import SessionDecoder
 from audiokit.live.encoding import PacketMaker
 from audiokit.live.packets import decode_packet
@@ -229,9 +231,10 @@ def test_without_a_server_the_code_says_that_it_has_not_arrived(audiokit, voice)
         (["listen", "-o", "-", "--json"], 2, "folder"),
     ],
 )
-def test_what_cannot_be_is_one_line_and_its_code(audiokit, arguments, code, words):
-    done = audiokit(*arguments, stdin="")
-    assert done.returncode == code, done.stderr
+def test_what_cannot_be_is_one_line_and_its_code(arguments, code, words, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == code, done.stderr
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""

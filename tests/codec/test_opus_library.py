@@ -90,7 +90,7 @@ def test_where_there_is_none_the_error_says_how_to_get_one():
         "ctypes.util.find_library = lambda name: None\n"
         "import audiokit.codec.opus_library as finder\n"
         "def absent(name): raise metadata.PackageNotFoundError(name)\n"
-        "finder.distribution = absent\n"
+        "metadata.distribution = absent\n"
         "finder.find_libopus()"
     )
     assert done.returncode == 1

@@ -17,7 +17,7 @@ from audiokit.codec.opus_packet import (
     lost_packets,
     parse_packet,
 )
-from audiokit.errors import PacketError
+from audiokit.errors import MalformedPacketError
 from audiokit.stage import StreamFormat
 from audiokit.testing import speechlike
 
@@ -76,7 +76,7 @@ def test_any_bytes_are_taken_apart_as_libopus_does_or_refused_as_it_does(libopus
     theirs = frames_by_libopus(libopus, payload)
     try:
         ours = list(parse_packet(payload).frames)
-    except PacketError:
+    except MalformedPacketError:
         ours = None
     assert ours == theirs
 
@@ -86,13 +86,13 @@ def test_the_length_of_any_packet_is_that_of_libopus(libopus, payload):
     theirs = libopus.opus_packet_get_nb_samples(payload, len(payload), 48_000)
     try:
         assert duration_48k(payload) == theirs
-    except PacketError:
+    except MalformedPacketError:
         # No frames at all are no time at all, says libopus, and then does not decode them.
         assert theirs <= 0
 
 
 def test_an_empty_packet_is_none():
-    with pytest.raises(PacketError, match="packet is empty, expected"):
+    with pytest.raises(MalformedPacketError, match="packet: is empty, expected"):
         duration_48k(b"")
 
 

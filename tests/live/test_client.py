@@ -149,6 +149,9 @@ def test_what_is_received_is_what_was_encoded_sample_by_sample(tmp_path, shelf, 
 
     scene = asyncio.run(scene())
     assert received(shelf, tmp_path) == as_sent(VOICE)
+    offsets = [facts["clock_offset_ms"] for name, facts in scene.events if name == "stream.status"]
+    # Both ends have the same clock here.
+    assert offsets[-1] is None or abs(offsets[-1]) < 200
     assert scene.states[0] == "recording"
     assert scene.states[-2:] == ["processing", "idle"]
     assert shelf.complete[0].hello.name == "kitchen"
@@ -167,7 +170,7 @@ def test_a_file_comes_at_the_pace_of_a_microphone(voice):
         await source.close()
         return asyncio.get_running_loop().time() - began_s
 
-    assert 0.4 <= asyncio.run(scene()) < 0.6
+    assert 0.4 <= asyncio.run(scene()) < 1.0
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4])

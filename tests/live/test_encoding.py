@@ -203,16 +203,36 @@ def test_a_format_that_opus_has_not_is_refused(fmt):
         PacketMaker(fmt)
 
 
-def test_the_sending_side_loads_neither_numpy_nor_anything_heavy():
-    code = (
-        "import sys\n"
-        "import audiokit.live.client, audiokit.live.connect, audiokit.live.source\n"
-        "from audiokit.live.encoding import PacketMaker\n"
-        "from audiokit.live.pcm import PcmFormat\n"
-        "maker = PacketMaker(PcmFormat())\n"
-        "maker.push(bytes(64000)), maker.finish()\n"
-        "print(*sys.modules)\n"
-    )
+HEAVY = {"scipy", "librosa", "numba", "soxr", "pandas", "pydantic", "soundfile", "av", "rich"}
+
+
+def modules_after(code):
+    code += "\nimport sys\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    heavy = {"numpy", "scipy", "librosa", "numba", "soxr", "pandas", "pydantic", "soundfile", "av"}
-    assert not set(done.stdout.split()) & heavy
+    return set(done.stdout.split())
+
+
+def test_the_sending_side_loads_neither_numpy_nor_anything_heavy():
+    code = """
+import audiokit.live.client, audiokit.live.connect, audiokit.live.source, audiokit.live.speaker
+from audiokit.live.encoding import PacketMaker
+from audiokit.live.pcm import PcmFormat
+maker = PacketMaker(PcmFormat())
+maker.push(bytes(64000)), maker.finish()
+"""
+    assert not modules_after(code) & (HEAVY | {"numpy"})
+
+
+def test_the_whole_live_path_with_a_recipe_loads_nothing_heavy():
+    code = """
+import importlib, pkgutil
+import audiokit.live
+for module in pkgutil.iter_modules(audiokit.live.__path__, "audiokit.live."):
+    importlib.import_module(module.name)
+from audiokit.live.encoding import PacketMaker, live_chain
+from audiokit.live.pcm import PcmFormat
+from audiokit.recipe import load_recipe
+maker = PacketMaker(PcmFormat(), chain=live_chain(load_recipe("voice-live"), PcmFormat()))
+maker.push(bytes(64000)), maker.finish()
+"""
+    assert not modules_after(code) & HEAVY

@@ -131,7 +131,7 @@ def run_steps(wire, steps, n_recorded=0):
 
 
 @given(steps)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_whatever_breaks_every_packet_arrives_once(tmp_path_factory, steps):
     spool = Spool(tmp_path_factory.mktemp("spool"))
     window = SenderSettings(window_s=1.0)
@@ -147,7 +147,7 @@ def test_whatever_breaks_every_packet_arrives_once(tmp_path_factory, steps):
 
 
 @given(steps)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_what_a_small_spool_dropped_is_said_and_all_else_arrives_once(tmp_path_factory, steps):
     small = SpoolSettings(max_bytes=65536, max_waiting=16)
     spool = Spool(tmp_path_factory.mktemp("spool"), small)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import struct
 import subprocess
@@ -179,10 +180,8 @@ def test_a_damaged_capture_gives_packets_or_an_error(flips, end, writer):
 
 @given(data=st.binary(max_size=200), start=st.sampled_from([b"\x0a\x0d\x0d\x0a", b""]))
 def test_any_bytes_are_a_pcapng_or_an_error(data, start):
-    try:
+    with contextlib.suppress(FormatError):
         assert len(read_pcap(start + data).datagrams) <= len(data)
-    except FormatError:
-        pass
 
 
 def test_the_streams_of_a_capture_are_found_across_the_wrap_with_their_losses():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import numpy as np
@@ -86,12 +87,10 @@ def test_what_are_no_opportunities_is_refused(text, kind):
 
 @given(text=st.text(alphabet="0123456789.,-einf\n", max_size=40))
 def test_any_text_is_a_trace_or_an_error(text):
-    for parse in (parse_trace, parse_opportunities):
-        try:
-            parse("sent_s,delay_ms\n" + text)
-            parse(text)
-        except AudiokitError as error:
-            assert "trace" in str(error)
+    with contextlib.suppress(AudiokitError):
+        assert parse_trace("sent_s,delay_ms\n" + text).sent_s
+    with contextlib.suppress(AudiokitError):
+        assert parse_opportunities(text).times_ms
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ import typer
 
 from audiokit.cli.console import emit_event, say, show_status
 from audiokit.cli.options import OutputOptions
+from audiokit.errors import SettingError
 
 if TYPE_CHECKING:
+    from audiokit.live.microphone import Channel
     from audiokit.live.monitor import Monitor
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "LiveJob",
     "MetricsPlace",
     "TokenFile",
+    "channel_of",
     "reporter",
     "run_live",
     "token_of",
@@ -119,6 +122,19 @@ def token_of(token_file: Path | None) -> str | None:
     from audiokit.live.connect import read_token
 
     return read_token(token_file, os.environ.get("AUDIOKIT_TOKEN"))
+
+
+def channel_of(text: str) -> Channel:
+    """Return what ``--channel`` says.
+
+    Raises:
+        SettingError: Neither a number nor one of the words.
+    """
+    if text in {"all", "mix"}:
+        return text  # type: ignore[return-value]  # one of its words
+    if not text.isdecimal():
+        raise SettingError("channel", text, "a number from 0, mix or all")
+    return int(text)
 
 
 class LiveJob(Protocol):

@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiokit.cli.live import BackendChoice, DeviceName, MetricsPlace, reporter, run_live
+from audiokit.cli.live import (
+    BackendChoice,
+    DeviceName,
+    MetricsPlace,
+    channel_of,
+    reporter,
+    run_live,
+)
 from audiokit.cli.options import OutputOptions, command
 from audiokit.errors import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from audiokit.live.microphone import Channel, Microphone
+    from audiokit.live.microphone import Microphone
     from audiokit.live.pcm import PcmFormat
     from audiokit.live.recorder import Recorder, Take
     from audiokit.live.report import Report
@@ -100,19 +107,6 @@ class _Recording:
     def reload(self) -> None:
         # There is nothing to read again: this is the word of a terminal that was closed.
         self._ending = asyncio.ensure_future(self.drain())
-
-
-def channel_of(text: str) -> Channel:
-    """Return what ``--channel`` says.
-
-    Raises:
-        SettingError: Neither a number nor one of the words.
-    """
-    if text in {"all", "mix"}:
-        return text  # type: ignore[return-value]  # one of its words
-    if not text.isdecimal():
-        raise SettingError("channel", text, "a number from 0, mix or all")
-    return int(text)
 
 
 def _take(out: str, fmt: PcmFormat, max_samples: int | None, *, replaces: bool) -> Take:

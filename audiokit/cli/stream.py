@@ -10,13 +10,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audiokit.cli.live import Insecure, TokenFile, reporter, run_live, token_of
+from audiokit.cli.live import (
+    BackendChoice,
+    DeviceName,
+    Insecure,
+    MetricsPlace,
+    TokenFile,
+    channel_of,
+    reporter,
+    run_live,
+    token_of,
+)
 from audiokit.cli.options import OutputOptions, command
 from audiokit.errors import AudiokitError, SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from audiokit.live.backends import BackendName
     from audiokit.live.client import Client, ClientSettings
     from audiokit.live.connect import Dialer
     from audiokit.live.echo import PlayedEcho
@@ -27,10 +38,11 @@ if TYPE_CHECKING:
     from audiokit.stage import Chain
 
 EXAMPLES = (
-    "audiokit stream wss://home.example -i take.wav --token-file token",
+    "audiokit stream wss://home.example --device seeed --token-file token",
     "arecord -q -t raw -f S16_LE -r 16000 | audiokit stream wss://home.example",
     "audiokit stream ws://127.0.0.1:8710 -i take.wav --recipe voice-live --json",
 )
+_DEVICE = "device:"
 _PROCESSING, _WIRE, _SPOOL, _REPLIES = "Processing", "Connection", "Spool", "Replies"
 
 
@@ -44,13 +56,18 @@ def stream(
         str, typer.Argument(help="The server, as wss://host:port/path.", show_default=False)
     ],
     source: Annotated[
-        str,
-        typer.Option("--source", "-i", help="A WAV file, at its pace, or - for samples on stdin."),
-    ] = "-",
+        str | None,
+        typer.Option("--source", "-i", help="A WAV file, at its pace, or -: samples on stdin."),
+    ] = None,
+    device: DeviceName = None,
+    backend: BackendChoice = "auto",
+    channel: Annotated[
+        str, typer.Option(help="Of a device's, which to send, from 0; mix: their mean; all.")
+    ] = "all",
     sample_rate: Annotated[
-        int, typer.Option(help="Of samples on stdin, in Hz; they have 16 bits, little-endian.")
+        int, typer.Option(help="Of a device or stdin, in Hz; 16 bits, little-endian.")
     ] = 16000,
-    channels: Annotated[int, typer.Option(help="Of samples on stdin.")] = 1,
+    channels: Annotated[int, typer.Option(help="Of a device or stdin.")] = 1,
     name: Annotated[
         str | None,
         typer.Option(help="What the server calls it; the host's name if not given."),
@@ -93,7 +110,11 @@ def stream(
     ] = 10.0,
     play: Annotated[
         str | None,
-        _option("--play", panel=_REPLIES, help_text="Where replies go: a WAV file, - for stdout."),
+        _option(
+            "--play",
+            panel=_REPLIES,
+            help_text="A WAV file, -: stdout, or device:NAME.",
+        ),
     ] = None,
     cancel_echo: Annotated[
         bool,
@@ -106,6 +127,7 @@ def stream(
     reply_wait_s: Annotated[
         float, _option("--reply-wait-s", panel=_REPLIES, help_text="Seconds to await a reply.")
     ] = 0.0,
+    metrics: MetricsPlace = None,
     *,
     output: OutputOptions,
 ) -> None:
@@ -116,6 +138,10 @@ def stream(
     again.
     """
     from audiokit.live.client import ClientSettings
+    from audiokit.live.microphone import Microphone
+    from audiokit.live.monitor import Monitor
+    from audiokit.live.pcm import PcmFormat
+    from audiokit.live.sources import open_source
 
     if play == "-" and output.json:
         raise SettingError("play", play, "a file beside --json, which takes stdout")
@@ -125,18 +151,26 @@ def stream(
         reply_wait_s=reply_wait_s,
         offline_reply=offline_reply,
     )
+    monitor = Monitor(reporter(output), metrics=metrics)
+    # Without a word about it, what is piped in.
+    chosen = "-" if source is None and device is None else source
+    fmt = PcmFormat(sample_rate, channels)
+    # Less at a time than a packet would only wake this process more often.
+    piece_s = max(packet_ms, 10.0) / 1000.0
+    heard = open_source(chosen, device, fmt, backend=backend, piece_s=piece_s)
     run_live(
         _Streaming(
             wanted,
-            heard=_source(source, sample_rate, channels, packet_ms),
-            play=play,
+            heard=Microphone(heard, monitor, channel=channel_of(channel)),
+            speaker=_speaker(play, heard.fmt.sample_rate, backend),
             spool=(spool or _default_spool(wanted.name), spool_mb),
             packets=(packet_ms, bitrate_bps, complexity),
             cancels_echo=cancel_echo,
             processing=lambda fmt: _chain(recipe, set_, fmt),
             dialer=lambda: _dialer(url, token_file, ca_file, is_insecure=insecure),
-            report=reporter(output),
-        )
+            report=monitor,
+        ),
+        monitor,
     )
 
 
@@ -148,7 +182,7 @@ class _Streaming:
         settings: ClientSettings,
         *,
         heard: Source,
-        play: str | None,
+        speaker: Speaker | None,
         spool: tuple[Path, float],
         packets: tuple[float, int, int],
         cancels_echo: bool,
@@ -174,9 +208,9 @@ class _Streaming:
             chain=processing(heard.fmt),
             echo=_echo(heard.fmt) if cancels_echo else None,
         )
-        if cancels_echo and play is None:
+        if cancels_echo and speaker is None:
             raise SettingError("cancel_echo", cancels_echo, "--play beside it")
-        self._speaker = _speaker(play, heard.fmt.sample_rate)
+        self._speaker = speaker
         self._client: Client | None = None
 
     async def run(self) -> None:
@@ -222,25 +256,17 @@ def _dialer(
     return Dialer(Endpoint(url, token=token, ca_file=ca_file, is_insecure=is_insecure))
 
 
-def _source(source: str, sample_rate: int, channels: int, packet_ms: float) -> Source:
-    from audiokit.live.pcm import PcmFormat
-    from audiokit.live.source import StreamSource, WavSource
-
-    # Less at a time would only wake this process more often.
-    piece_s = max(packet_ms, 10.0) / 1000.0
-    if source == "-":
-        fmt = PcmFormat(sample_rate, channels)
-        return StreamSource(sys.stdin.buffer, fmt, piece_s=piece_s)
-    return WavSource(Path(source), piece_s=piece_s)
-
-
-def _speaker(play: str | None, sample_rate: int) -> Speaker | None:
+def _speaker(play: str | None, sample_rate: int, backend: BackendName) -> Speaker | None:
     from audiokit.live.pcm import PcmFormat
     from audiokit.live.speaker import StreamSpeaker, WavSpeaker
 
     if play is None:
         return None
     fmt = PcmFormat(sample_rate)
+    if play.startswith(_DEVICE):
+        from audiokit.live.backends import Backends
+
+        return Backends(backend).speaker(play.removeprefix(_DEVICE) or None, fmt)
     return StreamSpeaker(sys.stdout.buffer, fmt) if play == "-" else WavSpeaker(Path(play), fmt)
 
 

@@ -17,7 +17,12 @@ __all__ = ["open_source"]
 
 
 def open_source(
-    source: str | None, device: str | None, fmt: PcmFormat, *, backend: BackendName = "auto"
+    source: str | None,
+    device: str | None,
+    fmt: PcmFormat,
+    *,
+    backend: BackendName = "auto",
+    piece_s: float = 0.02,
 ) -> Source:
     """Return what to record.
 
@@ -26,6 +31,7 @@ def open_source(
         device: Its index or part of its name; None for the system's default.
         fmt: What is wanted of it; a WAV file has its own.
         backend: ``auto``, ``alsa`` or ``portaudio``.
+        piece_s: How much comes at a time, in seconds.
 
     Raises:
         SettingError: Both were named, or the device's name is that of several.
@@ -35,10 +41,10 @@ def open_source(
     if source is not None and device is not None:
         raise SettingError("device", device, "no device beside --source")
     if source == "-":
-        return StreamSource(sys.stdin.buffer, fmt)
+        return StreamSource(sys.stdin.buffer, fmt, piece_s=piece_s)
     if source is not None:
-        return WavSource(Path(source))
+        return WavSource(Path(source), piece_s=piece_s)
     # Only who has a device looks for one.
     from audiokit.live.backends import Backends
 
-    return Backends(backend).source(device, fmt)
+    return Backends(backend).source(device, fmt, piece_s=piece_s)

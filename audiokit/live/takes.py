@@ -143,7 +143,7 @@ class FileTake(_Limited):
         super().__init__(fmt, max_samples=max_samples)
         self.path, self._form = path, form_for(path, fmt)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
             if replaces:
                 path.unlink(missing_ok=True)
             # Unbuffered: what a kill interrupts is with the system already.
@@ -155,6 +155,12 @@ class FileTake(_Limited):
         except OSError as error:
             raise item_error_from_os(error, str(path)) from error
         self._n_told = 0
+
+    def _make_folder(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise item_error_from_os(error, str(self.path)) from error
 
     def push(self, pcm: bytes) -> list[bytes]:
         """Write the next samples; return an empty piece when it is full.
@@ -180,6 +186,10 @@ class FileTake(_Limited):
         finally:
             self._file.close()
         return []
+
+    def fileno(self) -> int:
+        """Return the file's descriptor."""
+        return self._file.fileno()
 
     def sync(self) -> None:
         """Bring all that was written through a power cut; takes as long as the disk does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import subprocess
 import threading
@@ -107,30 +108,43 @@ class Feed:
         self._bytes_per_s = 32_000 * channels
         self._ending = threading.Event()
         self._thread = None
+        self._next = None
 
     def play(self, pcm, *, piece_s=0.02):
-        """Begin to write these samples; return the thread that does."""
+        """Begin to write these samples."""
         self._thread = threading.Thread(target=self._write, args=(pcm, piece_s), daemon=True)
         self._thread.start()
-        return self._thread
+
+    def then(self, pcm):
+        """Write these in place of what is left."""
+        self._next = pcm
+
+    def done(self):
+        """Wait until all is written."""
+        self._thread.join(timeout=60)
 
     def stop(self):
-        self._ending.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
-        os.close(self._fd)
+        """Write no more."""
+        if not self._ending.is_set():
+            self._ending.set()
+            if self._thread is not None:
+                self._thread.join(timeout=5)
+            os.close(self._fd)
 
     def _write(self, pcm, piece_s):
         size = round(self._bytes_per_s * piece_s)
-        begin = time.monotonic()
+        due = time.monotonic()
         os.set_blocking(self._fd, False)
-        for number, start in enumerate(range(0, len(pcm), size)):
-            due = begin + number * piece_s
+        start = 0
+        while start < len(pcm):
+            if self._next is not None:
+                pcm, self._next, start = self._next, None, 0
+            due += piece_s
             if self._ending.wait(max(0.0, due - time.monotonic())):
                 return
             view = memoryview(pcm)[start : start + size]
+            start += size
             while view and not self._ending.is_set():
-                try:
+                # A FIFO that nobody empties must not hold up who ends the feed.
+                if select.select([], [self._fd], [], 0.05)[1]:
                     view = view[os.write(self._fd, view) :]
-                except BlockingIOError:
-                    self._ending.wait(0.005)

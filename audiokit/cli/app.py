@@ -37,6 +37,7 @@ COMMANDS = {
     "record": "Record a microphone to a file, whatever becomes of it.",
     "stream": "Send a microphone to a server, whatever the network does.",
     "listen": "Receive what `stream` sends, and write it to WAV files.",
+    "latency": "Measure the delay of devices, codec and network.",
     "recipes": "List the recipes, or show one.",
     "doctor": "Show which libraries and extras were found, and what they can do.",
     "config": "Show every setting of a command and where it comes from.",

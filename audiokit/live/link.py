@@ -91,7 +91,7 @@ class Link:
         while True:
             try:
                 # A ping can also wait to be sent: on a dead link nothing leaves any more.
-                await asyncio.wait_for(self._ping(), PING_TIMEOUT_S)
+                await asyncio.wait_for(self.ping(), PING_TIMEOUT_S)
             except asyncio.TimeoutError as error:
                 problem = f"has not answered for {PING_TIMEOUT_S:g} s"
                 raise LinkLostError(self._peer, problem) from error
@@ -113,8 +113,13 @@ class Link:
         if raw is None or raw.fileno() >= 0:
             self._websocket.transport.abort()
 
-    async def _ping(self) -> None:
-        await (await self._websocket.ping())
+    async def ping(self) -> float:
+        """Return the round trip to the other end, in seconds.
+
+        Raises:
+            ConnectionClosed: There is no connection any more.
+        """
+        return await (await self._websocket.ping())
 
     def _lost(self, error: ConnectionClosed) -> WireError:
         sent, received = error.sent, error.rcvd

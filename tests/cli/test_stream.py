@@ -131,7 +131,9 @@ def test_a_killed_listener_goes_on_where_it_was(start, tmp_path):
     first = start(*arguments)
     ready(first)
     client = start("stream", f"ws://127.0.0.1:{port}", "-i", long, "--json")
-    time.sleep(2.5)
+    while b"stream.connected" not in client.stdout.readline():
+        pass
+    time.sleep(0.5)
     first.kill()
     first.wait()
     second = start(*arguments)

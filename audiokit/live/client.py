@@ -142,6 +142,7 @@ class Client:
             )
         self.session = Session()
         self._has_ended = False
+        self._has_connected = asyncio.Event()
         self._offline_since_s: float | None = time.monotonic()
         self._n_played = self._n_quiet = self._n_dropped = 0
         self._has_spoken = self._has_said_offline = False
@@ -212,6 +213,7 @@ class Client:
     def connected(self, next_sequence: int) -> None:
         """There is a connection."""
         self._offline_since_s, self._has_said_offline = None, False
+        self._has_connected.set()
         self._go(Event.CONNECTED)
         pending = self._sender.n_pending
         self._report("stream.connected", next=next_sequence, waiting=pending)
@@ -241,14 +243,19 @@ class Client:
         yield self._tell_status()
         yield self._sync()
         if self._leftovers:
-            yield deliver_leftovers(
-                self._leftovers,
-                dial=lambda: self._dialer.dial(),  # noqa: PLW0108  there may be another by then
-                settings=self._settings.sender,
-                report=self._report,
-            )
+            yield self._deliver_leftovers()
         if self._playback is not None:
             yield self._play_on(self._playback)
+
+    async def _deliver_leftovers(self) -> None:
+        # Not before the server has let the running session in.
+        await self._has_connected.wait()
+        await deliver_leftovers(
+            self._leftovers,
+            dial=lambda: self._dialer.dial(),  # noqa: PLW0108  there may be another by then
+            settings=self._settings.sender,
+            report=self._report,
+        )
 
     def _push(self, data: bytes) -> None:
         self._uplink.push(data)

@@ -142,6 +142,7 @@ class Client:
             )
         self.session = Session()
         self._has_ended = False
+        self._has_connected = asyncio.Event()
         self._offline_since_s: float | None = time.monotonic()
         self._n_played = self._n_quiet = self._n_dropped = 0
         self._has_spoken = self._has_said_offline = False
@@ -159,7 +160,8 @@ class Client:
         self._report("stream.started", session=self._spooled.hello.session)
         uplink = asyncio.ensure_future(self._uplink.run())
         capture = asyncio.ensure_future(self._capture.run())
-        beside = [asyncio.ensure_future(job) for job in self._jobs()]
+        leftovers = asyncio.ensure_future(self._deliver_leftovers(uplink))
+        beside = [leftovers, *(asyncio.ensure_future(job) for job in self._jobs())]
         try:
             await asyncio.wait({uplink, capture}, return_when=asyncio.FIRST_COMPLETED)
             if not capture.done():
@@ -170,7 +172,7 @@ class Client:
             self._go(Event.FINISH)
             await self._await_reply(uplink)
             self._uplink.finish()
-            await asyncio.wait({uplink}, timeout=self._settings.drain_s)
+            await asyncio.wait({uplink, leftovers}, timeout=self._settings.drain_s)
         finally:
             for job in (uplink, capture, *beside):
                 job.cancel()
@@ -212,6 +214,7 @@ class Client:
     def connected(self, next_sequence: int) -> None:
         """There is a connection."""
         self._offline_since_s, self._has_said_offline = None, False
+        self._has_connected.set()
         self._go(Event.CONNECTED)
         pending = self._sender.n_pending
         self._report("stream.connected", next=next_sequence, waiting=pending)
@@ -240,15 +243,23 @@ class Client:
     def _jobs(self) -> Iterator[Coroutine[Any, Any, None]]:
         yield self._tell_status()
         yield self._sync()
-        if self._leftovers:
-            yield deliver_leftovers(
-                self._leftovers,
-                dial=lambda: self._dialer.dial(),  # noqa: PLW0108  there may be another by then
-                settings=self._settings.sender,
-                report=self._report,
-            )
         if self._playback is not None:
             yield self._play_on(self._playback)
+
+    async def _deliver_leftovers(self, uplink: asyncio.Future[None]) -> None:
+        """Send what earlier runs left, once the server has let the running session in."""
+        connected = asyncio.ensure_future(self._has_connected.wait())
+        both: list[asyncio.Future[Any]] = [connected, uplink]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        connected.cancel()
+        if not self._has_connected.is_set():
+            return
+        await deliver_leftovers(
+            self._leftovers,
+            dial=lambda: self._dialer.dial(),  # noqa: PLW0108  there may be another by then
+            settings=self._settings.sender,
+            report=self._report,
+        )
 
     def _push(self, data: bytes) -> None:
         self._uplink.push(data)

@@ -250,7 +250,7 @@ class Uplink:
             return
 
     def _now_s(self) -> float:
-        """Return Unix time, as it was known at the start: no setting of the clock makes it jump."""
+        """Return Unix time as it was known at the start: setting the clock moves nothing."""
         return self._epoch_s + time.monotonic()
 
     def _is_done(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import SystemRandom
@@ -40,6 +40,7 @@ _UTTERANCE_PAUSE_S, _OFFLINE_S = 0.7, 1.0
 _SYNC_EVERY_S = 2.0
 _SPEAKER_AGAIN_S = 1.0
 _LOOK_EVERY_S = 0.05
+_CANCEL_EVERY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +175,9 @@ class Client:
             self._uplink.finish()
             await asyncio.wait({uplink, leftovers}, timeout=self._settings.drain_s)
         finally:
-            for job in (uplink, capture, *beside):
-                job.cancel()
-            results = await asyncio.gather(uplink, capture, *beside, return_exceptions=True)
+            jobs = (uplink, capture, *beside)
+            await _end_all(jobs)
+            results = await asyncio.gather(*jobs, return_exceptions=True)
             await self._source.close()
             n_left = self._put_away()
         for result in results:
@@ -368,3 +369,16 @@ class Client:
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(1000.0 * seconds, 1)
+
+
+async def _end_all(jobs: Iterable[asyncio.Future[None]]) -> None:
+    """Cancel until all have ended.
+
+    Before Python 3.12 `asyncio.wait_for` forgets a cancellation that comes in the moment in which
+    what it waits for is done (CPython issue 86296).
+    """
+    pending = set(jobs)
+    while pending:
+        for job in pending:
+            job.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_EVERY_S)

@@ -8,9 +8,12 @@ lies in time follows from how many came before it.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import wave
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Semaphore, Thread
 from typing import BinaryIO, Protocol
@@ -170,11 +173,9 @@ class StreamSource:
             self._ring.end()
 
     def _read_on(self, ring: PcmRing) -> None:
-        held = b""
+        held, read = b"", _reader(self._stream)
         while self._room.acquire():
             try:
-                # What a pipe has, at once, where it can give that.
-                read = getattr(self._stream, "read1", self._stream.read)
                 more = read(self._piece_bytes)
             except (OSError, ValueError) as error:
                 ring.end(UnreadableError("the source", str(error)))
@@ -235,6 +236,17 @@ class WavSource:
         if not self._is_closed:
             self._is_closed = True
             self._file.close()
+
+
+def _reader(stream: BinaryIO) -> Callable[[int], bytes]:
+    """Return what reads what a pipe has at once, where it can give that."""
+    try:
+        number = stream.fileno()
+    except OSError:
+        reader: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
+        return reader
+    # Not the stream's own: a thread that waits with its lock aborts the process at its end.
+    return partial(os.read, number)
 
 
 def _open_wav(path: Path) -> wave.Wave_read:

@@ -47,9 +47,8 @@ def measure(server, name, words, seconds, *, env=None):
     feed = server.microphone(name)
     values = np.random.default_rng(1).integers(-9000, 9000, round(16000 * (seconds + 40)))
     feed.play(values.astype("<i2").tobytes())
-    process = subprocess.Popen(
-        words, env=os.environ | server.env | (env or {}), stdout=subprocess.DEVNULL
-    )
+    chosen = os.environ | server.env | (env or {})
+    process = subprocess.Popen(words, env=chosen, stdout=subprocess.DEVNULL)
     time.sleep(10.0)
     first = resident_mb(process.pid)
     time.sleep(seconds)

@@ -36,10 +36,12 @@ def server(tmp_path_factory):
 def start(server, tmp_path):
     running = []
 
-    def begin(*words):
+    def begin(*words, path=None):
+        before = os.environ.get("PYTHONPATH", "")
+        chosen = {"PYTHONPATH": os.pathsep.join(filter(None, (str(path or ""), before)))}
         process = subprocess.Popen(
             [sys.executable, "-m", "audiokit", *map(str, words)],
-            env=os.environ | server.env, cwd=tmp_path,
+            env=os.environ | server.env | chosen, cwd=tmp_path,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         running.append(process)
@@ -162,6 +164,51 @@ def test_a_microphone_that_gives_nothing_is_said_to_be_dead(server, start):
     take = start("record", "dead.wav", "-d", "dead", "--backend", "alsa", "--json")
     feed.play(LEAD)
     assert "has given nothing for 2 s" in wait_for(take, "source.failed")["reason"]
+
+
+def test_a_microphone_streams_to_a_listener_and_prometheus_sees_it(server, start, tmp_path):
+    feed = server.microphone("live")
+    listener = start("listen", "ws://127.0.0.1:0", "-o", "got", "--sessions", "1", "--json")
+    port = wait_for(listener, "listen.ready")["port"]
+    client = start(
+        "stream", f"ws://127.0.0.1:{port}", "-d", "live", "--backend", "alsa", "--json",
+        "--metrics", "live.prom", "--spool", "spool",
+    )  # fmt: skip
+    feed.play(LEAD * 4)
+    wait_for(client, "stream.connected")
+    time.sleep(2.0)
+    client.terminate()
+    _, said = client.communicate(timeout=20)
+    assert client.returncode == 0, said
+    assert wait_for(listener, "listen.written")["lost"] == 0
+    assert listener.wait(timeout=20) == 0
+    assert len(samples_of(next((tmp_path / "got").glob("*.wav")))) > 32_000
+    assert "audiokit_stream_overruns_total 0\n" in (tmp_path / "live.prom").read_text()
+
+
+@pytest.mark.parametrize("words", [("record", "x.wav"), ("stream", "ws://127.0.0.1:1")])
+def test_arecord_needs_neither_numpy_nor_anything_heavy(words, server, start, tmp_path):
+    name = f"light-{words[0]}"
+    feed = server.microphone(name)
+    code = (
+        "import atexit, sys; from pathlib import Path\n"
+        "atexit.register(lambda: Path('modules').write_text(' '.join(sys.modules)))\n"
+    )
+    (tmp_path / "sitecustomize.py").write_text(code)
+    process = start(
+        *words, "-d", name, "--backend", "alsa", "--json",
+        *(("--spool", "spool", "--drain-s", "0") if words[0] == "stream" else ()),
+        path=tmp_path,
+    )  # fmt: skip
+    feed.play(LEAD * 4)
+    for _ in range(2):
+        wait_for(process, f"{words[0]}.status")
+    process.terminate()
+    process.communicate(timeout=20)
+    loaded = {name.partition(".")[0] for name in (tmp_path / "modules").read_text().split()}
+    heavy = {"numpy", "scipy", "librosa", "numba", "soxr", "pandas", "soundfile", "av", "rich"}
+    assert "audiokit" in loaded
+    assert not loaded & heavy
 
 
 @pytest.mark.parametrize(

@@ -18,15 +18,8 @@ BENCHMARKS = Path("tests", "benchmarks")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 HEAVY = ("av", "librosa", "numba", "pandas", "scipy", "soundfile", "soxr")
 LIGHT_DOMAINS = (
-    "dsp",
-    "denoise",
-    "echo",
-    "vad",
-    "features",
-    "quality",
-    "loudness",
-    "codec",
-    "transit",
+    *("dsp", "denoise", "echo", "vad", "features", "quality", "loudness"),
+    *("codec", "transit", "live"),
 )
 LIGHT_CHECK = f"""
 import importlib, importlib.util, pkgutil
@@ -74,13 +67,14 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(name="tests-live")
 def tests_live(session: nox.Session) -> None:
-    """The live path with its light set alone: imports, and the contract of its stages."""
+    """The live path with its light set alone: imports, the contract of its stages, the wire."""
     session.install("-r", "docs/requirements-live.txt", "pytest>=8", "hypothesis>=6.100")
     session.install("--no-deps", "-e", ".")
     session.run("python", "-c", LIGHT_CHECK)
     # What adapts a heavy package never runs live.
     offline = "not resampl and not noisereduce and not librosa"
     session.run("pytest", "tests/contract", "-k", offline, env=ONE_THREAD)
+    session.run("pytest", "tests/live", env=ONE_THREAD)
 
 
 @nox.session

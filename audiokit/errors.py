@@ -7,6 +7,11 @@
     ├── GateError                              4   a quality gate was not met
     ├── MissingExtraError                      5   an optional package is not installed
     ├── MissingDeviceError                     5   a device or native library is not there
+    ├── WireError                              6   the other end of a connection
+    │   ├── LocalProtocolError                     we broke the protocol: a fault of ours
+    │   ├── PeerProtocolError                      they did, or are something else
+    │   ├── RefusedError                           the token was refused
+    │   └── UntrustedError                         the certificate cannot be trusted
     ├── InterruptedRunError                  130   Ctrl-C
     └── ItemError                              1   one file failed; the others go on
         ├── SourceError                            the input is at fault
@@ -18,6 +23,7 @@
         │   ├── TooShortError, TooLongError          outside the limits that were set
         │   ├── MalformedPacketError                 bytes that are no packet of their kind
         │   └── SampleError                          NaN, infinity or absurd values
+        ├── UndeliveredError                       what was recorded waits for its receiver
         └── ResourceError                          the machine is at fault
             ├── DiskFullError
             ├── PermissionDeniedError
@@ -45,12 +51,15 @@ __all__ = [
     "HeaderError",
     "InterruptedRunError",
     "ItemError",
+    "LocalProtocolError",
     "MalformedPacketError",
     "MissingDeviceError",
     "MissingExtraError",
     "NothingToDoError",
     "OutOfMemoryError",
+    "PeerProtocolError",
     "PermissionDeniedError",
+    "RefusedError",
     "ResourceError",
     "SampleError",
     "SettingError",
@@ -58,7 +67,10 @@ __all__ = [
     "TimeLimitError",
     "TooLongError",
     "TooShortError",
+    "UndeliveredError",
     "UnreadableError",
+    "UntrustedError",
+    "WireError",
     "WorkerCrashError",
     "item_error_from_os",
 ]
@@ -140,6 +152,41 @@ class MissingDeviceError(AudiokitError):
     exit_code = 5
 
 
+class WireError(AudiokitError):
+    """Something is wrong between the two ends of a connection.
+
+    Args:
+        subject: The other end, as the user named it, or the part of the protocol.
+        problem: What is wrong, as a clause.
+        hint: What to do next.
+    """
+
+    exit_code = 6
+
+    def __init__(self, subject: str, problem: str, hint: str = "") -> None:
+        super().__init__(subject, problem, hint)
+        self.subject, self.problem, self.hint = subject, problem, hint
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.problem.rstrip('.')}. {self.hint}".rstrip()
+
+
+class LocalProtocolError(WireError):
+    """This end was asked for what the protocol does not allow: a fault of the calling code."""
+
+
+class PeerProtocolError(WireError):
+    """The other end sent what the protocol does not allow, or speaks another one."""
+
+
+class RefusedError(WireError):
+    """The other end does not let this one in."""
+
+
+class UntrustedError(WireError):
+    """The other end's certificate does not prove who it is."""
+
+
 class InterruptedRunError(AudiokitError):
     """The user stopped the run; what was finished stays finished."""
 
@@ -202,6 +249,10 @@ class SampleError(SourceError):
 
 class MalformedPacketError(SourceError):
     """A packet is not what packets of its kind are."""
+
+
+class UndeliveredError(ItemError):
+    """What was recorded could not be handed over yet; it is kept, and goes out next time."""
 
 
 class ResourceError(ItemError):

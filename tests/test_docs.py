@@ -90,6 +90,14 @@ def test_every_call_of_audiokit_uses_a_command_and_options_that_exist(page):
             assert used <= known | {"--help"}, line
 
 
+def test_the_unit_file_starts_a_command_with_options_that_exist():
+    text = (DOCS / "howto" / "audiokit-stream.service").read_text(encoding="utf-8")
+    start = re.search(r"^ExecStart=(.*)$", text, re.MULTILINE)[1]
+    ((command, *words),) = audiokit_calls(start)
+    known = {name for item in load_command(command).params for name in item.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+
+
 @each_page
 def test_every_set_up_line_is_one_of_the_two(page):
     assert [line for line in console_lines(page) if "-m venv" in line and line not in SETUPS] == []

@@ -15,7 +15,15 @@ from audiokit.cli.options import OutputOptions
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["emit_rows", "emit_text", "finite", "say", "show_progress"]
+__all__ = [
+    "emit_event",
+    "emit_rows",
+    "emit_text",
+    "finite",
+    "say",
+    "show_progress",
+    "show_status",
+]
 
 Row = Mapping[str, Any]
 _LONGEST_UNFOLDED, _LEAST_FOLDED = 18, 12
@@ -29,7 +37,21 @@ def emit_text(text: str) -> None:
 def say(message: str, output: OutputOptions) -> None:
     """Write one line of talk to stderr, unless the user asked for quiet."""
     if not output.quiet:
-        sys.stderr.write(f"audiokit: {message}\n")
+        # Over the status line, if there is one.
+        begin = "\r\x1b[K" if sys.stderr.isatty() else ""
+        sys.stderr.write(f"{begin}audiokit: {message}\n")
+
+
+def emit_event(event: Row) -> None:
+    """Write what has happened to stdout, as a line of JSON, at once."""
+    sys.stdout.write(json.dumps(finite(event), ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def show_status(text: str, output: OutputOptions) -> None:
+    """Show on a terminal, in place of what was shown before, how things are."""
+    if not output.quiet and sys.stderr.isatty():
+        sys.stderr.write(f"\r{text}\x1b[K")
 
 
 def emit_rows(

@@ -7,8 +7,7 @@ References:
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
-from typing import Literal, final
+from typing import final
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from audiokit.codec.opus_packet import (
     is_celt,
     not_a_packet,
 )
+from audiokit.codec.opus_settings import OpusSettings, new_encoder
 from audiokit.errors import SettingError
 from audiokit.ranges import check_range
 from audiokit.stage import Block, StreamFormat
@@ -32,65 +32,10 @@ OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 PI_FORMAT = StreamFormat(16_000, 1)
 """What the live client on a Raspberry Pi sends, with the default settings."""
 
-_FRAMES_MS = (2.5, 5.0, 10.0, 20.0, 40.0, 60.0)
 # Frames are coded as they fill a buffer that never moves: no address is looked up for each.
 _BUFFERED_FRAMES = 16
 _ONE, _MINUS_ONE = np.float32(1.0), np.float32(-1.0)
 _LONGEST_MS = 120
-# libopus: OPUS_SIGNAL, OPUS_BANDWIDTH and OPUS_APPLICATION, by opuslib's names.
-_APPLICATIONS = {"voip": "VOIP", "audio": "AUDIO", "lowdelay": "RESTRICTED_LOWDELAY"}
-_BANDWIDTHS = {
-    "narrow": "NARROWBAND",
-    "medium": "MEDIUMBAND",
-    "wide": "WIDEBAND",
-    "superwide": "SUPERWIDEBAND",
-    "full": "FULLBAND",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class OpusSettings:
-    """How to encode. The defaults are those of the live client on a Raspberry Pi.
-
-    Raises:
-        SettingError: A value is outside its range.
-    """
-
-    application: Literal["voip", "audio", "lowdelay"] = "voip"
-    """Speech to be understood, sound to be faithful, or the least delay (no speech modes)."""
-    bitrate_bps: int = 24_000
-    """All channels together, in bit/s, 6000 to 510000."""
-    rate_control: Literal["vbr", "constrained", "cbr"] = "vbr"
-    """Variable, variable within what a link at that rate carries, or all packets alike."""
-    complexity: int = 5
-    """Effort, 0 to 10."""
-    bandwidth: Literal["auto", "narrow", "medium", "wide", "superwide", "full"] = "auto"
-    """Up to 4, 6, 8, 12 or 20 kHz; auto: by rate and signal."""
-    signal: Literal["auto", "voice", "music"] = "auto"
-    """What it is, where that is known."""
-    fec: bool = True
-    """In-band FEC: a packet carries a coarse copy of the one before, at 10 ms and more."""
-    expected_loss_percent: int = 10
-    """Share of packets that the network is expected to lose, 0 to 100."""
-    dtx: bool = True
-    """Pauses take a byte or two."""
-    frame_ms: float = 20.0
-    """Length of a packet in ms: 2.5, 5, 10, 20, 40 or 60."""
-
-    def __post_init__(self) -> None:
-        for name, choices in (
-            ("application", tuple(_APPLICATIONS)),
-            ("rate_control", ("vbr", "constrained", "cbr")),
-            ("bandwidth", ("auto", *_BANDWIDTHS)),
-            ("signal", ("auto", "voice", "music")),
-            ("frame_ms", _FRAMES_MS),
-        ):
-            if getattr(self, name) not in choices:
-                expected = f"one of {', '.join(map(_said, choices))}"
-                raise SettingError(name, getattr(self, name), expected)
-        check_range("bitrate_bps", self.bitrate_bps, 6_000, 510_000, unit="bit/s")
-        check_range("complexity", self.complexity, 0, 10)
-        check_range("expected_loss_percent", self.expected_loss_percent, 0, 100, unit="%")
 
 
 @final
@@ -127,9 +72,7 @@ class OpusEncoder:
         self.fmt, self.settings = fmt, settings or OpusSettings()
         self._library = library or open_opus()
         names = self._library.names
-        application = getattr(names, f"APPLICATION_{_APPLICATIONS[self.settings.application]}")
-        self._state = self._library.new_encoder(fmt.sample_rate, fmt.channels, application)
-        self._configure()
+        self._state = new_encoder(self._library, fmt.sample_rate, fmt.channels, self.settings)
         self._reset_request = names.RESET_STATE
         self.frame_samples = round(fmt.sample_rate * self.settings.frame_ms / 1000)
         self.lookahead_samples = self._state.get(names.GET_LOOKAHEAD_REQUEST)
@@ -192,30 +135,6 @@ class OpusEncoder:
             end = n_full * frame_samples
             self._buffer[:n_left] = self._buffer[end : end + n_left]
             self._n_held = n_left
-
-    def _configure(self) -> None:
-        wanted, names = self.settings, self._library.names
-        bandwidth = names.AUTO
-        if wanted.bandwidth != "auto":
-            bandwidth = getattr(names, f"BANDWIDTH_{_BANDWIDTHS[wanted.bandwidth]}")
-        signal = {"auto": names.AUTO, "voice": names.SIGNAL_VOICE, "music": names.SIGNAL_MUSIC}[
-            wanted.signal
-        ]
-        for name, value in (
-            ("BITRATE", wanted.bitrate_bps),
-            ("VBR", int(wanted.rate_control != "cbr")),
-            ("VBR_CONSTRAINT", int(wanted.rate_control == "constrained")),
-            ("COMPLEXITY", wanted.complexity),
-            ("BANDWIDTH", bandwidth),
-            ("SIGNAL", signal),
-            ("INBAND_FEC", int(wanted.fec)),
-            ("PACKET_LOSS_PERC", wanted.expected_loss_percent),
-            ("DTX", int(wanted.dtx)),
-        ):
-            code = self._state.set(getattr(names, f"SET_{name}_REQUEST"), value)
-            if code < 0:
-                expected = f"what libopus takes ({self._library.problem(code)})"
-                raise SettingError(name.lower(), value, expected)
 
 
 @final
@@ -373,7 +292,3 @@ def check_opus_format(fmt: StreamFormat) -> None:
         raise SettingError("sample_rate", fmt.sample_rate, rates, f"Add --resample {nearest}.")
     if fmt.channels > 2:
         raise SettingError("channels", fmt.channels, "1 or 2 for Opus", "Add --channels mono.")
-
-
-def _said(choice: object) -> str:
-    return f"{choice:g}" if isinstance(choice, float) else str(choice)

@@ -70,6 +70,8 @@ class OpusBinding:
         names: opuslib, whose constants name requests and values.
         encode_float: ``opus_encode_float`` (state, pointer to samples, samples, pointer to
             bytes, bytes); returns bytes or an error.
+        encode_int16: ``opus_encode`` (state, bytes of samples, samples, pointer to bytes, bytes);
+            likewise.
         decode_float: ``opus_decode_float`` (state, bytes or None, bytes, pointer to samples,
             samples, whether to decode FEC); returns samples or an error.
     """
@@ -84,6 +86,7 @@ class OpusBinding:
         # Called for each packet, by pointers that were made beforehand: without prototypes,
         # whose checks take as long as all the rest of a call. Numbers are C ints as they are.
         self.encode_float = library.opus_encode_float
+        self.encode_int16 = library.opus_encode
         self.decode_float = library.opus_decode_float
         # Only what is fixed has a place in the prototype: ctypes passes the rest as variadic.
         self._encoder_ctl = library.opus_encoder_ctl

@@ -16,6 +16,7 @@ def audiokit(tmp_path):
     def run(*arguments, stdin=None, env=None, timeout=120, cwd=tmp_path):
         clean = {name: v for name, v in os.environ.items() if not name.startswith("AUDIOKIT_")}
         clean["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+        clean["XDG_STATE_HOME"] = str(tmp_path / "state")
         return subprocess.run(
             [sys.executable, "-m", "audiokit", *map(str, arguments)],
             input=stdin,

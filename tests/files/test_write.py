@@ -16,7 +16,7 @@ from audiokit.errors import DiskFullError, PermissionDeniedError, ResourceError,
 from audiokit.files.atomic import replacing
 from audiokit.files.quantise import Quantiser
 from audiokit.files.read import open_audio
-from audiokit.files.wav_encoder import wav_header
+from audiokit.files.wav_header import wav_header
 from audiokit.files.write import WriteSettings, container_of, open_writer
 from audiokit.stage import StreamFormat
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from audiokit.cli.console import say
 from audiokit.cli.options import GateOptions, OutputOptions, TableOptions
-from audiokit.cli.row_file import check_target
+from audiokit.cli.row_file import check_no_recording, check_target
 from audiokit.errors import GateError, SettingError
 from audiokit.jobs.annotations import github_annotation
 from audiokit.jobs.baseline import Baseline, read_baseline
@@ -85,6 +85,7 @@ class Gating:
                 if other != name and os.path.realpath(path) == os.path.realpath(elsewhere):
                     raise SettingError(name, str(path), f"another file than --{other}")
             if name != "baseline":
+                check_no_recording(name, path)
                 check_target(name, path, may_replace=may_replace)
 
     def check_inputs(self, inputs: Iterable[str]) -> None:

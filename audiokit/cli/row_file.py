@@ -15,7 +15,7 @@ from audiokit.cli.options import TableOptions
 from audiokit.errors import SettingError
 from audiokit.files.extensions import looks_like_audio
 
-__all__ = ["check_target", "with_format", "write_rows"]
+__all__ = ["check_no_recording", "check_target", "with_format", "write_rows"]
 
 Row = Mapping[str, Any]
 _FORMATS = {".json": "json", ".jsonl": "jsonl", ".csv": "csv", ".parquet": "parquet"}
@@ -50,13 +50,11 @@ def check_target(name: str, target: Path, *, may_replace: bool) -> None:
         may_replace: Whether a file that is there may go.
 
     Raises:
-        SettingError: It is a folder or a device, looks like a recording, is there already, or
-            its folder cannot be written.
+        SettingError: It is a folder or a device, is there already, or its folder cannot be
+            written.
     """
     if os.path.lexists(target) and not target.is_file():
         raise SettingError(name, str(target), "a file")
-    if looks_like_audio(str(target)):
-        raise SettingError(name, str(target), "a file that does not look like a recording")
     if target.exists() and not may_replace:
         raise SettingError(name, str(target), "a new file", "Add --overwrite to replace it.")
     folder = target.parent
@@ -69,6 +67,20 @@ def check_target(name: str, target: Path, *, may_replace: bool) -> None:
     except OSError as error:
         expected = "a file in a folder that may be written"
         raise SettingError(name, str(target), expected) from error
+
+
+def check_no_recording(name: str, target: Path) -> None:
+    """Refuse a name that a recording would have: a slip of the hand must not cost one.
+
+    Args:
+        name: The setting that names it.
+        target: A file that is to hold something else.
+
+    Raises:
+        SettingError: It looks like a recording.
+    """
+    if looks_like_audio(str(target)):
+        raise SettingError(name, str(target), "a file that does not look like a recording")
 
 
 def write_rows(

@@ -19,7 +19,7 @@ from audiokit.cli.console import emit_rows, say, show_progress
 from audiokit.cli.gating import Gating
 from audiokit.cli.one import is_file_name, is_folder
 from audiokit.cli.options import BatchOptions, OutputOptions
-from audiokit.cli.row_file import check_target
+from audiokit.cli.row_file import check_no_recording, check_target
 from audiokit.cli.run import batch_settings, found_sources, say_summary
 from audiokit.cli.tables import simulate_line
 from audiokit.codec.opus_library import libraries
@@ -132,6 +132,8 @@ class _Run(ABC):
         for name, path in self.simulation.files.items():
             if path is not None:
                 flag = {"trace": "write_trace"}.get(name, name)
+                if name == "trace":
+                    check_no_recording(flag, path)
                 for point in self.simulation.points if name != "report" else [Point.alone()]:
                     check_target(flag, point.place(path), may_replace=self.batch.overwrite)
         report, pcap = self.simulation.files["report"], self.simulation.files["pcap"]
@@ -288,6 +290,8 @@ class _Folder(_Run):
             path = self.simulation.files[name]
             if path is not None:
                 flag = {"trace": "write_trace"}.get(name, name)
+                if name == "trace":
+                    check_no_recording(flag, path)
                 raise SettingError(flag, str(path), "one recording at a time")
         found = list(found_sources(self._sources, self.batch, self._out))
         self._runs = [self._folder_run(found, point) for point in self.simulation.points]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import stat
@@ -214,12 +215,18 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(place)], check=True)
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def no_more_room():
-    """Let no file of this process grow beyond 8 kB: writes then fail, some half way."""
+    """Let no file of this process grow beyond 8 kB: writes then fail, some half way.
+
+    Over before the test is: what pytest writes of it may go to a longer file.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_on_a_full_disk_packets_wait_in_memory_until_there_is_room(small_disk):
@@ -257,13 +264,15 @@ def test_on_a_disk_that_stays_full_the_oldest_packets_go_first(small_disk):
     spool.remove()
 
 
-def test_a_write_that_fails_half_way_leaves_no_half_record(folder, no_more_room):
+def test_a_write_that_fails_half_way_leaves_no_half_record(folder):
     spool = Spool(folder, SpoolSettings(max_bytes=10**6, max_waiting=1000))
-    no_more_room()
-    for sequence in range(100):
-        spool.append(sequence, content(sequence, 200))
-    assert spool.error is not None
-    assert held(spool) == list(range(100))
-    assert segments(folder)[0].stat().st_size % 212 == 0
-    with pytest.raises(type(spool.error)):
-        spool.close()
+    with no_more_room():
+        for sequence in range(100):
+            spool.append(sequence, content(sequence, 200))
+        error, numbers = spool.error, held(spool)
+        n_bytes = segments(folder)[0].stat().st_size
+        with pytest.raises(type(error)):
+            spool.close()
+    assert error is not None
+    assert numbers == list(range(100))
+    assert n_bytes % 212 == 0

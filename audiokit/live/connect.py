@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 import ssl
@@ -148,17 +149,15 @@ class Dialer:
         _, websocket = await asyncio.get_running_loop().create_connection(
             self._new_websocket, sock=sock, **(tls if self._tls else {})
         )
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(websocket.transport.abort)
             # Not `websockets.connect`: it follows to wherever a server redirects it, and takes
             # the token along.
             headers = {"Authorization": f"Bearer {endpoint.token}"} if endpoint.token else None
             await websocket.handshake(headers, "audiokit")
-        except BaseException:
-            websocket.transport.abort()
-            raise
-        if websocket.subprotocol != SUBPROTOCOL:
-            websocket.transport.abort()
-            raise self._other_protocol(f"does not speak {SUBPROTOCOL}")
+            if websocket.subprotocol != SUBPROTOCOL:
+                raise self._other_protocol(f"does not speak {SUBPROTOCOL}")
+            undo.pop_all()
         return Link(websocket, endpoint.url)
 
     def _new_websocket(self) -> ClientConnection:

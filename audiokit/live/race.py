@@ -60,12 +60,11 @@ async def _first(
 async def _connect(address: Address) -> socket.socket:
     family, kind, protocol, _, place = address
     sock = socket.socket(family, kind, protocol)
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(sock.close)
         sock.setblocking(False)  # noqa: FBT003  the library's signature
         await asyncio.get_running_loop().sock_connect(sock, place)
-    except BaseException:
-        sock.close()
-        raise
+        undo.pop_all()
     return sock
 
 

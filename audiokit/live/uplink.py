@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -143,16 +144,15 @@ class Uplink:
     async def _open(self) -> Link:
         """Return a connection on which the server has said what it needs."""
         link = await self._dial()
-        try:
-            await link.send(replace(self._hello, first=self._sender.first))
-            welcome = await asyncio.wait_for(self._welcome(link), _WELCOME_S)
+        with contextlib.ExitStack() as undo:
+            undo.callback(link.abort)
+            try:
+                await link.send(replace(self._hello, first=self._sender.first))
+                welcome = await asyncio.wait_for(self._welcome(link), _WELCOME_S)
+            except asyncio.TimeoutError as error:
+                raise LinkLostError("the server", "says no welcome") from error
             self._sender.open(welcome, time.monotonic())
-        except asyncio.TimeoutError as error:
-            link.abort()
-            raise LinkLostError("the server", "says no welcome") from error
-        except BaseException:
-            link.abort()
-            raise
+            undo.pop_all()
         self._link = link
         self.n_connections += 1
         self._observer.connected(welcome.next)

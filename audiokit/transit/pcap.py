@@ -7,6 +7,7 @@ References:
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -79,13 +80,14 @@ def _pcap_order(data: bytes) -> str | None:
     return None
 
 
-class _Records:
+class _Records(ABC):
     """The frames of one file."""
 
     is_cut_off = False
 
+    @abstractmethod
     def frames(self) -> Iterator[_Frame]:
-        raise NotImplementedError
+        """Yield them as they stand in the file."""
 
 
 class _PcapRecords(_Records):

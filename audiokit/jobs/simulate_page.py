@@ -35,6 +35,8 @@ _LISTEN_S = 60.0
 _MINUS, _NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
 _MOST_ROWS = 1000
 _PARTS = {"codec": "Sender", "network": "Network", "jitter": "Receiver"}
+# What no other codec does; the length of a packet is said of the receiver too.
+_OF_OPUS = ("opus", "opus_library", "decoder_complexity")
 # What a table of several calls shows: column, head, decimals.
 _SUMMARY = (
     ("loss_percent", "Lost, %", 1),
@@ -233,7 +235,8 @@ def _settings(settings: Any) -> Iterator[str]:
     for part in dataclasses.fields(settings):
         value = getattr(settings, part.name)
         if part.name in _PARTS:
-            said = ", ".join(_said(value))
+            is_idle = part.name == "codec" and value.codec != "opus"
+            said = ", ".join(_said(value, without=_OF_OPUS if is_idle else ()))
             rows.append(f"<tr>{row_head(_PARTS[part.name])}<td>{html.escape(said)}</td></tr>")
     recorded = settings.recorded
     if recorded is not None:
@@ -241,8 +244,10 @@ def _settings(settings: Any) -> Iterator[str]:
     yield f'<table class="list"><tbody>{"".join(rows)}</tbody></table>'
 
 
-def _said(values: Any) -> Iterator[str]:
+def _said(values: Any, *, without: Sequence[str] = ()) -> Iterator[str]:
     for item in dataclasses.fields(values):
+        if item.name in without:
+            continue
         value = getattr(values, item.name)
         if dataclasses.is_dataclass(value):
             yield from _said(value)

@@ -102,6 +102,9 @@ def test_it_tells_the_numbers_and_the_settings(page):
         "Trace LossList",
     ):
         assert said in words, said
+    # Nothing of Opus is told of a call that had none.
+    assert "complexity" not in words
+    assert "dtx" not in words
 
 
 def test_nothing_is_loaded_from_elsewhere(page, elements):
